@@ -1,0 +1,56 @@
+BIN := .venv/bin
+READY := .venv/ready
+# 3.11 first: it is what the project is tested and measured on.
+PYTHONS := python3.11 python3.12 python3.13 python3
+
+.PHONY: help setup demo test check bench
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s%s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## Put everything into .venv, occ included
+
+demo: setup ## Show the whole system live; FOR=30 ends it after 30 seconds
+	@$(BIN)/occ demo $(if $(FOR),--for $(FOR))
+
+test: check ## Check, then run all tests
+	@$(BIN)/pytest
+
+check: setup ## Lint, types, direction of imports, generated files
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m schemas.generate --check
+
+bench: setup ## Measure speed beside a bare consumer
+	@$(BIN)/python -m bench
+
+$(READY): pyproject.toml requirements.lock bootstrap.lock
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r bootstrap.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# A Python counts when it is new enough and can make a virtual environment, which Debian's cannot without a package.
+.PHONY: .venv
+.venv:
+	@set -eu; \
+	usable() { \
+	  for python in $(PYTHONS); do \
+	    if $$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	    then echo $$python; return; fi; \
+	  done; \
+	  return 1; \
+	}; \
+	if ! usable >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo 'Installing python3-venv' >&2; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv >&2; \
+	fi; \
+	python=$$(usable) || { \
+	  echo 'No usable Python: 3.11 or newer is needed, with its module venv.' >&2; \
+	  echo 'On Debian or Ubuntu: apt-get install python3-venv' >&2; \
+	  exit 1; \
+	}; \
+	$$python -m venv --clear .venv
