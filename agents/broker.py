@@ -55,6 +55,7 @@ JAVA_OPTIONS = [
     "--enable-native-access=ALL-UNNAMED",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
 ]
 
 # One node: every internal topic has one replica. One partition each, since creating the usual fifty costs
@@ -177,15 +178,13 @@ class Broker:
 
     def stop(self) -> None:
         """Stop it in order, or by force after STOP_SECONDS_MAX. Nothing happens when it does not run."""
-        self._end(signal.SIGTERM)
-        if not self._gone(STOP_SECONDS_MAX):
+        if not self._end(signal.SIGTERM):
             self.kill()
 
     def kill(self) -> None:
         """kill -9: what was acknowledged stays; `start` brings it back on the same port and data."""
-        self._end(signal.SIGKILL)
-        if not self._gone(STOP_SECONDS_MAX):
-            raise BrokerError(f"Process {self.pid} does not end: look at it with `ps`.")
+        if not self._end(signal.SIGKILL):
+            raise BrokerError(f"Kafka, process {self.pid}, does not end: look at it with `ps`.")
 
     def wipe(self) -> None:
         """Remove data, log and remembered port of a broker that does not run."""
@@ -275,14 +274,15 @@ class Broker:
             return BrokerError(f"No space left for Kafka's data in {self.folder}: free some.")
         return BrokerError(f"{what}. The end of its log, {self.folder / 'server.log'}:\n{log}")
 
-    def _end(self, sign: signal.Signals) -> None:
-        if (pid := self.pid) is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, sign)
-
-    def _gone(self, within: float) -> bool:
-        deadline = time.monotonic() + within
-        while self.running:
+    def _end(self, sign: signal.Signals) -> bool:
+        pid, port = self.pid, self.port
+        if pid is None or port is None:
+            return True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, sign)
+        deadline = time.monotonic() + STOP_SECONDS_MAX
+        # A dying process lets go of the lock a moment before it lets go of the port.
+        while self.running or not _bindable(port):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
@@ -361,13 +361,11 @@ async def _round_trip(bootstrap: str) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         clients.push_async_callback(admin.close)
         await admin.start()
-        topic = f"{PROBE}.{uuid.uuid4().hex[:8]}"
-        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
-        clients.push_async_callback(admin.delete_topics, [topic])
+        await admin.create_topics([NewTopic(PROBE, num_partitions=1, replication_factor=1)])
         producer = await clients.enter_async_context(AIOKafkaProducer(bootstrap_servers=bootstrap))
-        partition = TopicPartition(topic, 0)
-        written = await producer.send_and_wait(topic, b"probe", partition=0)
+        written = await producer.send_and_wait(PROBE, b"probe", partition=0)
         consumer = await clients.enter_async_context(AIOKafkaConsumer(bootstrap_servers=bootstrap))
+        partition = TopicPartition(PROBE, 0)
         consumer.assign([partition])
         consumer.seek(partition, written.offset)
         await consumer.getone()

@@ -1,0 +1,35 @@
+"""One real broker for the whole run, and topics of their own for the tests."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from agents.broker import Broker
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Shared by all tests; whoever kills it starts it again before the test ends."""
+    broker = Broker(tmp_path_factory.mktemp("occ") / "kafka")
+    with broker:
+        yield broker
+    broker.wipe()
+
+
+@pytest.fixture
+def make_topic(broker: Broker) -> Callable[..., Awaitable[str]]:
+    """`await make_topic("events", 2, **{"retention.ms": "-1"})` makes a topic and gives its own name."""
+
+    async def make(name: str = "topic", partitions: int = 1, **config: str) -> str:
+        unique = f"{name}.{uuid.uuid4().hex[:8]}"
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        await admin.start()
+        try:
+            await admin.create_topics([NewTopic(unique, partitions, 1, topic_configs=config)])
+        finally:
+            await admin.close()
+        return unique
+
+    return make
