@@ -1,0 +1,151 @@
+"""The board: everything a control room looks at, as of one moment, ready to be written as JSON.
+
+Figures are by name and window; moments are RFC 3339, durations seconds, and what is not known is null. `retained` is
+the window of all that lies within the horizon: it equals `occ figures --window whole` at the same moment.
+"""
+
+from typing import Any
+
+from schemas.moments import SECOND, rfc3339
+from stream import figures
+from stream.queues import Queue
+from stream.room import Room
+from stream.tally import Tally
+from stream.visits import COUNTED, RINGING
+from stream.windows import WINDOW_NAMES, RollingWindows
+
+VISITS_SHOWN_MAX = 200
+
+
+def board_of(room: Room, now: int, epoch: int) -> dict[str, Any]:
+    """The whole board of `room` at `now`, which also moves its windows there."""
+    calls = _rolling(room.call_windows, now)
+    tallies = calls.tallies()
+    handlers = room.handlers.counts(now)
+    queues = [_queue(room, queue, handlers, now) for _, queue in sorted(room.queues.items())]
+    return {
+        "centre": room.centre,
+        "as_of": rfc3339(now),
+        "epoch": epoch,
+        "feed": _feed(room, now),
+        "queues": queues,
+        "calls": {
+            name: {
+                formula.name: figures.value_of(formula, tallies[name])
+                for formula in figures.call_formulas(room.services)
+            }
+            for name in WINDOW_NAMES
+        },
+        "coverage": {name: _coverage(room, calls.start_of(name), now) for name in WINDOW_NAMES},
+        "headless": len(room.headless),
+        "ring_backs_due": _ring_backs(room, now),
+        "conservation": {
+            "ok": not any(queue.conservation_error for queue in room.queues.values()),
+            "errors": {name: queue.conservation_error for name, queue in sorted(room.queues.items())},
+        },
+    }
+
+
+def _rolling(windows: object, now: int) -> RollingWindows:
+    assert isinstance(windows, RollingWindows)
+    windows.advance(now)
+    return windows
+
+
+def _coverage(room: Room, start: int, now: int) -> float | None:
+    alive = room.liveness.coverage(start, now)
+    return None if alive is None else figures.rounded(alive, now - start)
+
+
+def _seconds(duration: int | None) -> float | None:
+    return None if duration is None else duration / SECOND
+
+
+def _feed(room: Room, now: int) -> dict[str, Any]:
+    liveness = room.liveness
+    return {
+        "state": liveness.state(now),
+        "catching_up": liveness.catching_up(now),
+        "data_age_seconds": _seconds(liveness.data_age(now)),
+        "sources": [
+            {
+                "source": name,
+                "age_seconds": _seconds(max(0, now - life.heard_appended_at)),
+                "heartbeat_age_seconds": _seconds(
+                    None if life.heartbeat_appended_at is None else max(0, now - life.heartbeat_appended_at)
+                ),
+                "clock_skew_seconds": _seconds(life.clock_skew),
+                "callers_queued": life.callers_queued,
+            }
+            for name, life in sorted(liveness.sources.items())
+        ],
+    }
+
+
+def _ring_backs(room: Room, now: int) -> dict[str, Any]:
+    due = room.ring_backs_due(now)
+    return {
+        "count": len(due),
+        "oldest_age_seconds": _seconds(due[0][0]) if due else None,
+        "attempts": sum(attempts for _, attempts in due),
+    }
+
+
+def _queue(room: Room, queue: Queue, handlers: dict[tuple[str, str], int], now: int) -> dict[str, Any]:
+    windows = _rolling(queue.windows, now)
+    target = queue.target
+    since = queue.line.oldest_since
+    tallies = windows.tallies()
+    return {
+        "queue": queue.name,
+        "service": target.service,
+        "waiting": queue.line.waiting,
+        "callbacks_waiting": queue.callbacks,
+        "oldest_wait_seconds": None if since is None else _seconds(max(0, now - since)),
+        "drift": sum(queue.drift.values()),
+        "target": {
+            "threshold_seconds": _seconds(target.threshold),
+            "service_level": target.service_level_target,
+            "short_limit_seconds": _seconds(target.short_limit),
+            "abandonment_warn": target.abandonment_warn,
+            "abandonment_bad": target.abandonment_bad,
+            "oldest_wait_amber_seconds": _seconds(target.oldest_wait_amber),
+            "oldest_wait_red_seconds": _seconds(target.oldest_wait_red),
+            "announce": target.announce,
+        },
+        "windows": {name: _values(tallies[name]) for name in WINDOW_NAMES},
+        "handlers": {state: n for (name, state), n in sorted(handlers.items()) if name == queue.name},
+        "announcements": {
+            f"{kind}_{outcome}": count for (kind, outcome), count in sorted(queue.counters.announcements.items())
+        },
+        "visits": _visits(room, queue, now),
+    }
+
+
+def _values(tally: Tally) -> dict[str, float | int | None]:
+    values: dict[str, float | int | None] = {
+        formula.name: figures.value_of(formula, tally) for formula in figures.FORMULAS
+    }
+    for name, wait, _ in figures.percentiles(tally):
+        values[name] = _seconds(wait)
+    return values
+
+
+def _visits(room: Room, queue: Queue, now: int) -> list[dict[str, Any]]:
+    """The head of the line; a place and an age, no identity beyond the visit's own id."""
+    shown = []
+    for position, ident in enumerate(queue.line.visits(VISITS_SHOWN_MAX), start=1):
+        visit = room.visits[ident]
+        counting = visit.counting
+        assert counting is not None
+        shown.append(
+            {
+                "visit": ident,
+                "position": position,
+                "waited_seconds": _seconds(max(0, now - counting.queued_at)),
+                "priority": -counting.line_key[0],
+                "ringing": visit.ringing is not None and visit.ringing[1] == RINGING,
+                "counted": counting.part == COUNTED,
+            }
+        )
+    return shown

@@ -1,0 +1,190 @@
+"""The core: events and the time in, effects out.
+
+`Engine` is a pure function in the shape of an object: no clock, no I/O, no randomness. It holds the control rooms of
+one partition. The same events, in whatever order and however often, give the same figures; so the state is never
+saved, but read again from the input (docs/adr/0002-reread-the-input.md).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from schemas.codec import Arrival, Refusal
+
+from schemas.moments import MINUTE, moment
+from schemas.outputs import Cancellation, Command, VisitFacts
+from stream import tally as t
+from stream.announcements import Policy
+from stream.board import board_of
+from stream.profile import Profile
+from stream.room import FORGET_AFTER, Room, Settled
+from stream.voice import Voice
+from stream.windows import RollingWindows, Windows
+
+CENTRES_MAX = 64
+SWEEP_EVERY = MINUTE
+
+UNKNOWN_CENTRE = Refusal("unknown_centre", "no control room of this name is configured", "data.centre")
+
+
+@dataclass(slots=True)
+class Effects:
+    """What one step of the engine gives."""
+
+    commands: list[Command] = field(default_factory=list)
+    cancellations: list[Cancellation] = field(default_factory=list)
+    facts: list[VisitFacts] = field(default_factory=list)
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)
+    """(index of the arrival, why it was refused)"""
+    changed: set[str] = field(default_factory=set)
+    """The control rooms whose board may have changed."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether this step said something that must be logged before it is published."""
+        return bool(self.commands or self.cancellations)
+
+
+class Engine:
+    """The control rooms of one partition. Moments are µs since the epoch; `epoch` is the owner's number."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        epoch: int = 0,
+        policy: Policy | None = None,
+        make_windows: Callable[[], Windows] = RollingWindows,
+    ) -> None:
+        self.profile = profile
+        self.epoch = epoch
+        self.rooms: dict[str, Room] = {}
+        self.voices: dict[str, Voice] = {}
+        self._policy = policy or Policy()
+        self._make_windows = make_windows
+        self._restoring = False
+        self._swept_at = 0
+        for centre in sorted(profile.centres):
+            self._open(centre)
+
+    @property
+    def restoring(self) -> bool:
+        """While True nothing is decided, nothing is handed out and no counter moves."""
+        return self._restoring
+
+    @restoring.setter
+    def restoring(self, value: bool) -> None:
+        self._restoring = value
+        for room in self.rooms.values():
+            room.counting = not value
+
+    @property
+    def centres(self) -> tuple[str, ...]:
+        """The control rooms known."""
+        return tuple(self.rooms)
+
+    def apply(self, arrivals: Sequence[Arrival], now: int) -> Effects:
+        """Take events, settle what they changed and decide what follows, as of `now`."""
+        effects = Effects()
+        rooms = self.rooms
+        for index, arrival in enumerate(arrivals):
+            event = arrival.event
+            centre = event.data.centre
+            room = rooms.get(centre) or self._open(centre)
+            refusal = UNKNOWN_CENTRE if room is None else room.take(event, arrival.at, arrival.appended_at, now)
+            if refusal is not None:
+                effects.refused.append((index, refusal))
+            else:
+                effects.changed.add(centre)
+        for centre in effects.changed:
+            rooms[centre].settle(now)
+            self._decide(centre, now, effects)
+        return effects
+
+    def tick(self, now: int) -> Effects:
+        """Do what only the passing of time asks for."""
+        effects = Effects()
+        for centre, room in self.rooms.items():
+            room.wake(now)
+            self._decide(centre, now, effects)
+        if now >= self._swept_at + SWEEP_EVERY:
+            self._swept_at = now
+            for room in self.rooms.values():
+                room.sweep(now)
+        return effects
+
+    def board(self, centre: str, now: int) -> dict[str, object]:
+        """The whole board of `centre` as of `now`; `KeyError` when it is not known."""
+        return board_of(self.rooms[centre], now, self.epoch)
+
+    def remember(self, decided: Command | Cancellation) -> None:
+        """Take over what an earlier owner decided."""
+        voice = self.voices.get(decided.centre)
+        if voice is not None and isinstance(decided, Command):
+            voice.remember(decided)
+
+    def needed_since(self, now: int) -> int:
+        """The event time from which input must be read again to rebuild this state."""
+        return min([now - FORGET_AFTER, *(room.needed_since for room in self.rooms.values() if room.needed_since)])
+
+    def _open(self, centre: str) -> Room | None:
+        if self.profile.centres and centre not in self.profile.centres:
+            return None
+        if len(self.rooms) >= CENTRES_MAX:
+            return None
+        room = self.rooms[centre] = Room(centre, self.profile, self._make_windows)
+        room.counting = not self._restoring
+        self.voices[centre] = Voice(room, self._policy)
+        return room
+
+    def _decide(self, centre: str, now: int, effects: Effects) -> None:
+        room = self.rooms[centre]
+        settled, room.settled = room.settled, []
+        for entry in settled:
+            self._hand_out(centre, entry, effects)
+        if self._restoring:
+            return
+        commands, cancellations = self.voices[centre].consider(now, self.epoch)
+        if commands or cancellations:
+            effects.commands += commands
+            effects.cancellations += cancellations
+            effects.changed.add(centre)
+
+    def _hand_out(self, centre: str, entry: Settled, effects: Effects) -> None:
+        """Give the settled facts of a visit, unless the same were given before."""
+        visit, told, outcome, call = entry
+        offer = call.offer
+        digest = hash((outcome, told.queue, told.queued_at, told.wait_ends_at, told.talk, told.hold, told.wrap_up,
+                       told.outcome_class, offer and (offer.service, offer.origin, offer.test)))  # fmt: skip
+        if visit.published == digest:
+            return
+        visit.published = digest
+        if self._restoring:
+            return
+        effects.facts.append(
+            VisitFacts(
+                centre=centre,
+                visit=visit.id,
+                call=call.id,
+                queue=told.queue,
+                epoch=self.epoch,
+                outcome=t.OUTCOMES[outcome],
+                queued_at=moment(told.queued_at),
+                ended_wait_at=moment(told.wait_ends_at),
+                wait_us=told.wait,
+                service=offer.service if offer else None,
+                channel=offer.channel if offer else None,
+                origin=offer.origin if offer else None,
+                site=offer.site if offer else None,
+                department=offer.department if offer else None,
+                dialled=offer.dialled if offer else None,
+                kind=told.kind,
+                answered_at=None if told.answered_at is None else moment(told.answered_at),
+                ended_at=None if told.ended_at is None else moment(told.ended_at),
+                wrapped_up_at=None if told.wrapped_up_at is None else moment(told.wrapped_up_at),
+                talk_us=told.talk,
+                hold_us=told.hold,
+                wrap_up_us=told.wrap_up,
+                outcome_class=told.outcome_class,
+                test=bool(offer and offer.test),
+            )
+        )

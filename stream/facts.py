@@ -1,0 +1,201 @@
+"""Facts about calls and visits, and how two reports of the same thing merge.
+
+What is known of a call or visit is a set of facts, one an event. Adding a fact is commutative and idempotent, so the
+set, and everything derived from it, is the same in whatever order and however often events arrive. Two events of the
+same source and id with different content are two versions of one fact: the one whose canonical bytes are smaller
+stays. Where several facts claim the same single value, the least wins: by time quality, then event time, rank,
+source, id (events.md, rule 1).
+
+A fact is a plain tuple in exactly that order, so that `min` is the rule.
+"""
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any, Final
+
+import orjson
+
+from schemas import events
+from schemas.moments import micros
+
+TIME_QUALITY = {"exact": 0, "second": 1, "arrival": 2}
+QUALITY_NAMES = tuple(TIME_QUALITY)
+
+FACTS_PER_SUBJECT_MAX = 64
+TIMELINE_MAX = 64
+
+Fact = tuple[int, int, int, str, str, int, tuple[Any, ...]]
+"""(time quality, at, rank, source, id, kind, payload)"""
+
+QUALITY: Final = 0
+AT: Final = 1
+RANK: Final = 2
+SOURCE: Final = 3
+ID: Final = 4
+KIND: Final = 5
+PAYLOAD: Final = 6
+
+(
+    QUEUED,
+    LISTED,
+    ANSWERED,
+    LEFT,
+    ENDED,
+    WRAPPED_UP,
+    OFFERED,
+    REFUSED,
+    CALL_ENDED,
+    RUNG_BACK,
+) = range(10)
+
+# Facts of one slot claim the same value: answered and left both say how the wait ended, and every ring-back is its
+# own (slot None).
+_SLOT = (0, None, 1, 1, 2, 3, 4, 5, 6, None)
+
+# The rank of an outcome among facts of the same quality and time: the least wins.
+OUTCOME_RANK = {
+    "answered": 0,
+    "exited_by_key": 1,
+    "transferred_out": 2,
+    "callback_requested": 3,
+    "timed_out": 4,
+    "withdrawn": 5,
+    "abandoned": 6,
+}
+
+_MEMBERS = {
+    QUEUED: (
+        "call",
+        "queue",
+        "priority",
+        "position",
+        "channel_ref",
+        "queued_at",
+        "kind",
+        "original_queued_at",
+        "callback_of",
+    ),
+    ANSWERED: ("handler", "queue"),
+    LEFT: ("reason",),
+    ENDED: ("reason", "to_queue"),
+    WRAPPED_UP: ("outcome_class", "agency"),
+    OFFERED: (
+        "service",
+        "channel",
+        "origin",
+        "site",
+        "department",
+        "dialled",
+        "language",
+        "caller_tokens",
+        "caller_state",
+        "transferred_at",
+        "test",
+    ),
+    REFUSED: ("queue", "reason"),
+    CALL_ENDED: ("reason",),
+    RUNG_BACK: ("call", "result", "handler"),
+}
+
+
+def _payload_of(kind: int) -> Callable[[Any], tuple[Any, ...]]:
+    members = _MEMBERS[kind]
+    if len(members) > 1:
+        return attrgetter(*members)
+    get = attrgetter(members[0])
+    return lambda data: (get(data),)
+
+
+payload_of = {kind: _payload_of(kind) for kind in _MEMBERS}
+
+_TYPE_NAMES = {
+    QUEUED: events.VisitQueued,
+    ANSWERED: events.VisitAnswered,
+    LEFT: events.VisitLeft,
+    ENDED: events.VisitEnded,
+    WRAPPED_UP: events.VisitWrappedUp,
+    OFFERED: events.CallOffered,
+    REFUSED: events.CallRefused,
+    CALL_ENDED: events.CallEnded,
+    RUNG_BACK: events.CallRungBack,
+}
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, events.CallerToken):
+        return {"key_day": value.key_day.isoformat(), "token": value.token}
+    raise TypeError
+
+
+def canonical(fact: Fact) -> bytes:
+    """What decides between two versions of one fact: the event's known members, keys sorted, moments in µs."""
+    kind = fact[KIND]
+    members = _MEMBERS.get(kind, ())
+    data: dict[str, Any] = {
+        name: micros(value) if hasattr(value, "tzinfo") else value
+        for name, value in zip(members, fact[PAYLOAD], strict=False)
+        if value is not None
+    }
+    data["time_quality"] = QUALITY_NAMES[fact[QUALITY]]
+    return orjson.dumps(
+        {"data": data, "time": fact[AT], "type": str(_TYPE_NAMES[kind].__struct_config__.tag)},
+        default=_jsonable,
+        option=orjson.OPT_SORT_KEYS,
+    )
+
+
+class Merge:
+    """How adding a fact went; anything but `NEW` and `REPEATED` is an anomaly to be counted."""
+
+    NEW = "new"
+    REPEATED = "repeated"
+    CONTESTED = "losing_fact"
+    OTHER_CONTENT = "same_id_other_content"
+    TOO_MANY = "too_many_facts"
+
+
+def merge(facts: list[Fact], fact: Fact) -> tuple[str, bool]:
+    """Add `fact` to the set `facts` in place; returns how it went and whether the set changed.
+
+    At most `FACTS_PER_SUBJECT_MAX` facts are kept, the least ones.
+    """
+    source, ident, slot = fact[SOURCE], fact[ID], _SLOT[fact[KIND]]
+    how = Merge.NEW
+    for index, known in enumerate(facts):
+        if slot is not None and _SLOT[known[KIND]] == slot:
+            how = Merge.CONTESTED
+        if known[ID] == ident and known[SOURCE] == source:
+            if known == fact:
+                return Merge.REPEATED, False
+            smaller = canonical(fact) < canonical(known)
+            if smaller:
+                facts[index] = fact
+            return Merge.OTHER_CONTENT, smaller
+    facts.append(fact)
+    if len(facts) > FACTS_PER_SUBJECT_MAX:
+        greatest = max(facts, key=order)
+        facts.remove(greatest)
+        return Merge.TOO_MANY, greatest is not fact
+    return how, True
+
+
+def keep_least_listing(facts: list[Fact], listing: Fact) -> bool:
+    """Keep, of all snapshots that list a visit, the one that wins; returns whether that is now `listing`."""
+    for index, known in enumerate(facts):
+        if known[KIND] == LISTED:
+            if order(listing) < order(known):
+                facts[index] = listing
+                return True
+            return False
+    facts.append(listing)
+    return True
+
+
+def order(fact: Fact) -> tuple[int, int, int, str, str]:
+    """What decides between facts of different ids: the least wins."""
+    return fact[:5]
+
+
+def least(facts: Iterable[Fact]) -> Fact | None:
+    """The fact that wins among `facts`, or None."""
+    return min(facts, key=order, default=None)

@@ -1,0 +1,186 @@
+"""Handlers: the people who answer, and what state each is in.
+
+A handler's states are a set of (time, rank of the state, id, source); the state at a moment is the last of them by
+that order. A snapshot speaks for all handlers of its source at its moment: who is not listed is logged out. Nobody
+is staffed on hearsay: a handler not heard of for 60 s beyond the rhythm of its source's snapshots is `unknown`.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from dataclasses import dataclass, field
+
+from schemas.events import HandlerNow
+from schemas.moments import MINUTE, SECOND
+
+STATES = ("logged_out", "not_ready", "available", "ringing", "talking", "hold", "wrap_up")
+"""In the order of their rank: of two states at one moment the later in this list holds."""
+RANK = {name: rank for rank, name in enumerate(STATES)}
+UNKNOWN = "unknown"
+
+HANDLERS_MAX = 5_000
+STATES_PER_HANDLER_MAX = 8_192
+SILENT_AFTER = 60 * SECOND
+WRAP_UP_STARTS_WITHIN = 30 * MINUTE
+
+StateFact = tuple[int, int, str, str]
+"""(at, rank, id, source)"""
+
+_WRAP_UP, _TALKING, _LOGGED_OUT = RANK["wrap_up"], RANK["talking"], RANK["logged_out"]
+
+
+@dataclass(slots=True)
+class Handler:
+    """The states of one handler within the horizon, and the queues they last were in."""
+
+    states: list[StateFact] = field(default_factory=list)
+    queues: tuple[str, ...] = ()
+    queues_known: tuple[int, str] = (0, "")
+    team: str | None = None
+    answered: list[tuple[int, str]] = field(default_factory=list)
+    """(ended_at, visit) of the conversations whose wrap-up has to be read from the states, in time order."""
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The newest word of a source on all its handlers, and how often it gives it."""
+
+    at: int
+    id: str
+    handlers: dict[str, HandlerNow]
+    rhythm: int | None = None
+
+
+class Handlers:
+    """All handlers of one control room."""
+
+    __slots__ = ("by_id", "snapshots")
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Handler] = {}
+        self.snapshots: dict[str, Snapshot] = {}
+
+    def get(self, ident: str) -> Handler | None:
+        """The handler, made when first heard of; None when there are too many."""
+        handler = self.by_id.get(ident)
+        if handler is None and len(self.by_id) < HANDLERS_MAX:
+            handler = self.by_id[ident] = Handler()
+        return handler
+
+    def heard(self, handler: Handler, state: StateFact) -> bool:
+        """Add a state; returns whether it can change the wrap-up read from the states before it."""
+        states = handler.states
+        index = bisect_left(states, state)
+        if index < len(states) and states[index] == state:
+            return False
+        states.insert(index, state)
+        if len(states) > STATES_PER_HANDLER_MAX:
+            del states[0]
+        newest = index == len(states) - 1
+        follows_wrap_up = index > 0 and states[index - 1][1] == _WRAP_UP
+        return not newest or state[1] == _WRAP_UP or follows_wrap_up
+
+    def snapshot(self, source: str, at: int, ident: str, handlers: tuple[HandlerNow, ...]) -> None:
+        """Take the word of `source` on all its handlers at `at`; an older word than the newest is dropped."""
+        known = self.snapshots.get(source)
+        if known is not None and (at, ident) <= (known.at, known.id):
+            return
+        rhythm = None if known is None else at - known.at
+        listed = {handler.handler: handler for handler in handlers}
+        self.snapshots[source] = Snapshot(at, ident, listed, rhythm)
+        for handler in handlers:
+            entry = self.get(handler.handler)
+            if entry is not None:
+                self.in_queues(entry, (at, ident), handler.queues, handler.team)
+
+    def in_queues(
+        self, handler: Handler, known: tuple[int, str], queues: tuple[str, ...] | None, team: str | None
+    ) -> None:
+        """Take what was said at `known` of a handler's queues and team, unless something newer is known."""
+        if known < handler.queues_known:
+            return
+        handler.queues_known = known
+        if queues is not None:
+            handler.queues = queues
+        if team is not None:
+            handler.team = team
+
+    def state_at(self, ident: str, now: int) -> str:
+        """The state of a handler at `now`, or `unknown`."""
+        handler = self.by_id[ident]
+        index = bisect_right(handler.states, now, key=lambda state: state[0])
+        last = handler.states[index - 1] if index else None
+        heard_at = last[0] if last else 0
+        name = STATES[last[1]] if last else UNKNOWN
+        sources = {state[3] for state in handler.states[max(0, index - 3) : index]}
+        rhythms = []
+        for source, snapshot in self.snapshots.items():
+            listed = snapshot.handlers.get(ident)
+            if listed is None and source not in sources:
+                continue
+            if snapshot.rhythm is not None:
+                rhythms.append(snapshot.rhythm)
+            if snapshot.at >= heard_at:
+                heard_at = snapshot.at
+                name = listed.state if listed is not None else "logged_out"
+        if rhythms and now - heard_at > SILENT_AFTER + max(rhythms):
+            return UNKNOWN
+        return name
+
+    def counts(self, now: int) -> dict[tuple[str, str], int]:
+        """How many handlers are in each (queue, state) at `now`."""
+        counts: dict[tuple[str, str], int] = {}
+        for ident, handler in self.by_id.items():
+            state = self.state_at(ident, now)
+            for queue in handler.queues:
+                counts[queue, state] = counts.get((queue, state), 0) + 1
+        return counts
+
+    def prune(self, before: int) -> None:
+        """Forget states older than `before`, but for the last one, and handlers nobody has heard of since."""
+        for ident, handler in list(self.by_id.items()):
+            index = bisect_left(handler.states, before, key=lambda state: state[0])
+            if index == len(handler.states) and handler.queues_known[0] < before:
+                del self.by_id[ident]
+                continue
+            del handler.states[: max(0, index - 1)]
+            del handler.answered[: bisect_left(handler.answered, (before, ""))]
+
+
+def wrap_up_after(handler: Handler, ended_at: int) -> tuple[int, int] | None:
+    """(duration, end) of the handler's wrap-up interval that follows a conversation, or None while unknown.
+
+    It is the first interval of wrap-up that starts within 30 minutes of the end, before the handler talks again or
+    logs out; an interval still open is unknown.
+    """
+    states = handler.states
+    index = bisect_left(states, ended_at, key=lambda state: state[0])
+    while index < len(states) and states[index][0] <= ended_at + WRAP_UP_STARTS_WITHIN:
+        started_at, rank = states[index][0], states[index][1]
+        if rank in (_TALKING, _LOGGED_OUT):
+            return None
+        if rank == _WRAP_UP:
+            for at, other, _, _ in states[index + 1 :]:
+                if other != _WRAP_UP:
+                    return at - started_at, at
+            return None
+        index += 1
+    return None
+
+
+def affected_by(handler: Handler, state: StateFact) -> list[str]:
+    """The visits whose wrap-up may have changed because `state` was added."""
+    index = bisect_left(handler.states, state)
+    started = index
+    while started > 0 and handler.states[started - 1][1] == _WRAP_UP:
+        started -= 1
+    earliest = handler.states[started][0] - WRAP_UP_STARTS_WITHIN
+    low = bisect_left(handler.answered, (earliest, ""))
+    high = bisect_right(handler.answered, (state[0], "\U0010ffff"))
+    return [visit for _, visit in handler.answered[low:high]]
+
+
+def note_conversation(handler: Handler, ended_at: int, visit: str) -> None:
+    """Remember a conversation whose wrap-up is not reported by itself."""
+    entry = (ended_at, visit)
+    index = bisect_left(handler.answered, entry)
+    if index == len(handler.answered) or handler.answered[index] != entry:
+        insort(handler.answered, entry)

@@ -1,0 +1,128 @@
+"""One queue of a control room: its windows, its line, its counts by state, and what its switch says of it."""
+
+from bisect import bisect_right, insort
+from dataclasses import dataclass, field
+
+from schemas.events import WaitingNow
+from schemas.moments import SECOND
+from stream import tally as t
+from stream.counters import QueueCounters
+from stream.line import Line
+from stream.profile import QueueTarget
+from stream.windows import Windows
+
+LOST_AFTER_SNAPSHOTS_APART = 5 * SECOND
+_PENDING_SNAPSHOTS_MAX = 16
+
+
+@dataclass(slots=True)
+class PendingSnapshot:
+    """The parts received of a snapshot that is not complete yet."""
+
+    parts: int
+    received: set[int] = field(default_factory=set)
+    waiting: list[WaitingNow] = field(default_factory=list)
+
+
+class SnapshotTimes:
+    """When one source completely listed one queue: a set of distinct moments."""
+
+    __slots__ = ("pending", "times")
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.pending: dict[int, PendingSnapshot] = {}
+
+    def part(self, taken_at: int, part: int, parts: int, waiting: tuple[WaitingNow, ...]) -> list[WaitingNow] | None:
+        """Take one part; returns the whole list when it completes the snapshot, else None."""
+        pending = self.pending.get(taken_at)
+        if pending is None:
+            pending = self.pending[taken_at] = PendingSnapshot(parts)
+            if len(self.pending) > _PENDING_SNAPSHOTS_MAX:
+                del self.pending[min(self.pending)]
+        if part in pending.received or parts != pending.parts:
+            return None
+        pending.received.add(part)
+        pending.waiting.extend(waiting)
+        if len(pending.received) < parts:
+            return None
+        self.pending.pop(taken_at, None)
+        index = bisect_right(self.times, taken_at)
+        if index == 0 or self.times[index - 1] != taken_at:
+            insort(self.times, taken_at)
+        return pending.waiting
+
+    def prove_gone(self, last_known: int) -> bool:
+        """Whether two snapshots at least 5 s apart were taken after `last_known`."""
+        times = self.times
+        if not times or times[-1] <= last_known:
+            return False
+        return times[-1] - times[bisect_right(times, last_known)] >= LOST_AFTER_SNAPSHOTS_APART
+
+    def forget_before(self, before: int) -> None:
+        """Drop the moments before `before`."""
+        del self.times[: bisect_right(self.times, before)]
+
+
+@dataclass(slots=True)
+class Counted:
+    """How many visits were counted as queued and in each outcome: moved by transitions, corrected by them too."""
+
+    queued: int = 0
+    ended: list[int] = field(default_factory=lambda: [0] * len(t.OUTCOMES))
+
+    def error(self, waiting: int) -> int:
+        """By how much `queued = Σ outcomes + waiting` fails."""
+        return self.queued - sum(self.ended) - waiting
+
+
+class Queue:
+    """One queue of a control room."""
+
+    __slots__ = (
+        "callbacks",
+        "counted",
+        "counters",
+        "drift",
+        "forgotten",
+        "line",
+        "name",
+        "recount_error",
+        "snapshots",
+        "target",
+        "tests",
+        "windows",
+    )
+
+    def __init__(self, name: str, target: QueueTarget, windows: Windows) -> None:
+        self.name = name
+        self.target = target
+        self.windows = windows
+        self.line = Line()
+        self.counted = Counted()
+        self.forgotten = Counted()
+        """What `counted` holds of visits older than the horizon, of which nothing else is left."""
+        self.counters = QueueCounters()
+        self.callbacks = 0
+        self.tests = 0
+        self.snapshots: dict[str, SnapshotTimes] = {}
+        self.drift: dict[str, int] = {}
+        self.recount_error = 0
+
+    def snapshots_of(self, source: str) -> SnapshotTimes:
+        """The snapshots `source` took of this queue."""
+        known = self.snapshots.get(source)
+        if known is None:
+            known = self.snapshots[source] = SnapshotTimes()
+        return known
+
+    @property
+    def drifted(self) -> bool:
+        """Whether a source's last snapshot differs from what we hold."""
+        return any(self.drift.values())
+
+    @property
+    def conservation_error(self) -> int:
+        """The larger of the failures found by transitions and by the last recount."""
+        moved = abs(self.counted.error(self.line.waiting))
+        return max(moved, abs(self.recount_error))

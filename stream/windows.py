@@ -1,0 +1,222 @@
+"""Windows on event time.
+
+`RollingWindows` keeps the sums of the last 5, 15, 30 and 60 minutes, 6 hours, today and 48 hours; `FixedWindows`
+keeps those of intervals `[start, end)` for history. Both are handed atoms and the time, and hold that each window's
+tally is exactly the sum of the atoms whose moment lies in it and is not later than the clock: an atom of the future
+waits in its second until the clock reaches it. A rolling window covers `⌊as_of⌋ + 1 s − length` to `as_of`.
+
+Neither knows what an atom means.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from schemas.moments import HOUR, SECOND, micros, moment
+from stream.tally import Atom, Tally, fold, merged
+
+LONDON = ZoneInfo("Europe/London")
+ROLLING = {"5m": 300, "15m": 900, "30m": 1800, "60m": 3600, "6h": 6 * 3600}
+RETAINED_SECONDS = 48 * 3600
+HORIZON = 48 * HOUR
+WINDOW_NAMES = (*ROLLING, "today", "retained")
+
+_LENGTHS = (*ROLLING.values(), RETAINED_SECONDS)
+
+
+def day_start(at: int) -> int:
+    """The last midnight of Europe/London at or before `at`, in µs."""
+    local = moment(at).astimezone(LONDON)
+    return micros(datetime(local.year, local.month, local.day, tzinfo=LONDON).astimezone(UTC))
+
+
+def next_day_start(at: int) -> int:
+    """The first midnight of Europe/London after `at`, in µs; days of 23 and 25 hours exist."""
+    local = moment(at).astimezone(LONDON) + timedelta(days=1)
+    return micros(datetime(local.year, local.month, local.day, tzinfo=LONDON).astimezone(UTC))
+
+
+class Windows(Protocol):
+    """Anything that sums atoms by time."""
+
+    clock: int
+
+    def add(self, atom: Atom) -> None: ...
+    def remove(self, atom: Atom) -> None: ...
+    def advance(self, now: int) -> None: ...
+
+
+class RollingWindows:
+    """The sums of the rolling windows of one queue.
+
+    Each second's atoms are in one ring at a time: the seconds of the last 5 minutes, those before them up to 15
+    minutes, and so on; a window is the sum of the rings inside it, and time moves seconds from ring to ring.
+    """
+
+    __slots__ = ("_cells", "_day_ends", "_day_starts_second", "_edges", "_rings", "_today", "clock")
+
+    def __init__(self) -> None:
+        self.clock = 0
+        self._cells: dict[int, list[Atom]] = {}
+        self._rings: list[Tally] = [{} for _ in _LENGTHS]
+        self._edges = [1 - length for length in _LENGTHS]
+        self._today: Tally = {}
+        self._day_starts_second = 0
+        self._day_ends = 0
+
+    def add(self, atom: Atom) -> None:
+        second = atom[0] // SECOND
+        if second < self._edges[-1]:
+            return
+        cell = self._cells.get(second)
+        if cell is None:
+            self._cells[second] = [atom]
+        else:
+            cell.append(atom)
+        if atom[0] <= self.clock:
+            self._fold(second, atom, 1)
+
+    def remove(self, atom: Atom) -> None:
+        second = atom[0] // SECOND
+        if second < self._edges[-1]:
+            return
+        cell = self._cells[second]
+        cell.remove(atom)
+        if not cell:
+            del self._cells[second]
+        if atom[0] <= self.clock:
+            self._fold(second, atom, -1)
+
+    def advance(self, now: int) -> None:
+        """Move the clock to `now`; a `now` in the past changes nothing."""
+        before = self.clock
+        if now <= before:
+            return
+        self.clock = now
+        last = now // SECOND
+        newest = self._rings[0]
+        for second in self._seconds(before // SECOND, last + 1):
+            for atom in self._cells[second]:
+                if before < atom[0] <= now:
+                    fold(newest, atom, 1)
+                    fold(self._today, atom, 1)
+        for index, length in enumerate(_LENGTHS):
+            self._move_edge(index, last + 1 - length)
+        if now >= self._day_ends:
+            self._start_day(now)
+
+    def tally(self, window: str) -> Tally:
+        """The sums of `window`, one of `WINDOW_NAMES`, as of the clock."""
+        if window == "today":
+            return self._today
+        if window == "retained":
+            return merged(self._rings)
+        return merged(self._rings[: list(ROLLING).index(window) + 1])
+
+    def tallies(self) -> dict[str, Tally]:
+        """The sums of every window as of the clock."""
+        result: dict[str, Tally] = {}
+        running: Tally = {}
+        for name, ring in zip((*ROLLING, "retained"), self._rings, strict=True):
+            running = merged((running, ring))
+            result[name] = running
+        result["today"] = self._today
+        return result
+
+    def start_of(self, window: str) -> int:
+        """The first moment of `window` in µs."""
+        if window == "today":
+            return self._day_starts_second * SECOND
+        length = RETAINED_SECONDS if window == "retained" else ROLLING[window]
+        return (self.clock // SECOND + 1 - length) * SECOND
+
+    def _fold(self, second: int, atom: Atom, sign: int) -> None:
+        for ring, edge in zip(self._rings, self._edges, strict=True):
+            if second >= edge:
+                fold(ring, atom, sign)
+                break
+        if second >= self._day_starts_second:
+            fold(self._today, atom, sign)
+
+    def _move_edge(self, index: int, edge: int) -> None:
+        leaving = self._seconds(self._edges[index], edge)
+        self._edges[index] = edge
+        ring = self._rings[index]
+        older = self._rings[index + 1] if index + 1 < len(self._rings) else None
+        for second in leaving:
+            for atom in self._cells[second]:
+                fold(ring, atom, -1)
+                if older is not None:
+                    fold(older, atom, 1)
+            if older is None:
+                del self._cells[second]
+
+    def _start_day(self, now: int) -> None:
+        self._day_ends = next_day_start(now)
+        self._day_starts_second = day_start(now) // SECOND
+        self._today = {}
+        for second in self._seconds(self._day_starts_second, now // SECOND + 1):
+            for atom in self._cells[second]:
+                if atom[0] <= now:
+                    fold(self._today, atom, 1)
+
+    def _seconds(self, start: int, end: int) -> Iterable[int]:
+        """The seconds of `[start, end)` that have atoms."""
+        if end - start > len(self._cells):
+            return [second for second in self._cells if start <= second < end]
+        return [second for second in range(start, end) if second in self._cells]
+
+
+class FixedWindows:
+    """The sums of one queue by interval; `start_of(at)` says which interval a moment lies in.
+
+    An atom that was folded in can be taken out again as long as its visit may change, however old.
+    """
+
+    __slots__ = ("_future", "_start_of", "clock", "tallies")
+
+    def __init__(self, start_of: Callable[[int], int | None]) -> None:
+        self.clock = 0
+        self.tallies: dict[int, Tally] = {}
+        self._start_of = start_of
+        self._future: dict[int, list[Atom]] = {}
+
+    def add(self, atom: Atom) -> None:
+        if atom[0] <= self.clock:
+            self._fold(atom, 1)
+        else:
+            self._future.setdefault(atom[0] // SECOND, []).append(atom)
+
+    def remove(self, atom: Atom) -> None:
+        if atom[0] <= self.clock:
+            self._fold(atom, -1)
+            return
+        cell = self._future[atom[0] // SECOND]
+        cell.remove(atom)
+        if not cell:
+            del self._future[atom[0] // SECOND]
+
+    def advance(self, now: int) -> None:
+        """Move the clock to `now`; a `now` in the past changes nothing."""
+        if now <= self.clock:
+            return
+        self.clock = now
+        last = now // SECOND
+        for second in [second for second in self._future if second <= last]:
+            waiting = self._future.pop(second)
+            later = [atom for atom in waiting if atom[0] > now]
+            for atom in waiting:
+                if atom[0] <= now:
+                    self._fold(atom, 1)
+            if later:
+                self._future[second] = later
+
+    def _fold(self, atom: Atom, sign: int) -> None:
+        start = self._start_of(atom[0])
+        if start is None:
+            return
+        tally = self.tallies.setdefault(start, {})
+        fold(tally, atom, sign)
+        if not tally:
+            del self.tallies[start]
