@@ -16,6 +16,7 @@ ID_BYTES_MAX = 200
 PRIORITY_MAX = 1000
 
 Id = Annotated[str, Meta(min_length=1, max_length=ID_BYTES_MAX)]
+Token = Annotated[str, Meta(min_length=1, max_length=ID_BYTES_MAX, pattern=r"^(?!\+?[0-9]{5,20}$)")]
 Text = Annotated[str, Meta(max_length=2000)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Priority = Annotated[int, Meta(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]
@@ -29,15 +30,11 @@ Origin = Literal["public", "diverted_mobile", "internal", "station_phone", "othe
 CallerState = Literal["ok", "withheld", "shared", "absent"]
 RefusedReason = Literal["full", "closed", "unstaffed"]
 VisitKind = Literal["call", "callback"]
-LeftReason = Literal[
-    "abandoned", "timed_out", "exited_by_key", "callback_requested", "transferred_out", "withdrawn"
-]
+LeftReason = Literal["abandoned", "timed_out", "exited_by_key", "callback_requested", "transferred_out", "withdrawn"]
 EndedReason = Literal["caller", "handler", "transfer"]
 OutcomeClass = Literal["police", "other_agency", "advice", "no_trace"]
 RungBackResult = Literal["reached", "no_answer", "failed"]
-HandlerStateName = Literal[
-    "available", "ringing", "talking", "hold", "wrap_up", "not_ready", "logged_out"
-]
+HandlerStateName = Literal["available", "ringing", "talking", "hold", "wrap_up", "not_ready", "logged_out"]
 AbsenceClass = Literal["sick", "leave", "training", "other"]
 NoteKind = Literal["go_live", "campaign", "pilot", "incident", "planned_work"]
 AnnouncementOutcomeName = Literal["played", "cut_by_answer", "caller_left", "expired", "failed"]
@@ -54,10 +51,10 @@ class CallerToken(Struct, frozen=True, gc=False):
     """A caller's pseudonym under the key of one day (keys change at 04:00 local time)."""
 
     key_day: date
-    token: Id
+    token: Token
 
 
-class CallOfferedData(Data):
+class CallOfferedData(Data, frozen=True):
     call: Id
     service: Id
     channel: Channel | None = None
@@ -72,25 +69,25 @@ class CallOfferedData(Data):
     test: bool | None = None
 
 
-class CallRefusedData(Data):
+class CallRefusedData(Data, frozen=True):
     call: Id
     reason: RefusedReason
     queue: Id | None = None
 
 
-class CallEndedData(Data):
+class CallEndedData(Data, frozen=True):
     call: Id
     reason: Id | None = None
 
 
-class CallRungBackData(Data):
+class CallRungBackData(Data, frozen=True):
     call: Id
     for_call: Id
     result: RungBackResult
     handler: Id | None = None
 
 
-class VisitQueuedData(Data):
+class VisitQueuedData(Data, frozen=True):
     call: Id
     visit: Id
     queue: Id
@@ -103,44 +100,44 @@ class VisitQueuedData(Data):
     callback_of: Id | None = None
 
 
-class VisitPriorityData(Data):
+class VisitPriorityData(Data, frozen=True):
     visit: Id
     priority: Priority
 
 
-class VisitRingingData(Data):
+class VisitRingingData(Data, frozen=True):
     visit: Id
     handler: Id
 
 
-class VisitAnsweredData(Data):
+class VisitAnsweredData(Data, frozen=True):
     visit: Id
     handler: Id
     queue: Id | None = None
 
 
-class VisitLeftData(Data):
+class VisitLeftData(Data, frozen=True):
     visit: Id
     reason: LeftReason
 
 
-class VisitHeldData(Data):
+class VisitHeldData(Data, frozen=True):
     visit: Id
 
 
-class VisitEndedData(Data):
+class VisitEndedData(Data, frozen=True):
     visit: Id
     reason: EndedReason | None = None
     to_queue: Id | None = None
 
 
-class VisitWrappedUpData(Data):
+class VisitWrappedUpData(Data, frozen=True):
     visit: Id
     outcome_class: OutcomeClass | None = None
     agency: Id | None = None
 
 
-class HandlerStateData(Data):
+class HandlerStateData(Data, frozen=True):
     handler: Id
     state: HandlerStateName
     reason_class: Id | None = None
@@ -155,11 +152,11 @@ class HandlerNow(Struct, frozen=True, gc=False, omit_defaults=True):
     team: Id | None = None
 
 
-class HandlerSnapshotData(Data):
+class HandlerSnapshotData(Data, frozen=True):
     handlers: Annotated[tuple[HandlerNow, ...], Meta(max_length=2000)]
 
 
-class RosterPlannedData(Data):
+class RosterPlannedData(Data, frozen=True):
     queue: Id
     interval_start: Moment
     interval_minutes: Annotated[int, Meta(ge=1, le=1440)]
@@ -168,7 +165,7 @@ class RosterPlannedData(Data):
     team: Id | None = None
 
 
-class RosterAbsenceData(Data, rename={"from_": "from", "class_": "class"}):
+class RosterAbsenceData(Data, frozen=True, rename={"from_": "from", "class_": "class"}):
     handler: Id
     from_: Moment
     to: Moment
@@ -183,7 +180,7 @@ class WaitingNow(Struct, frozen=True, gc=False, omit_defaults=True):
     position: Position | None = None
 
 
-class QueueSnapshotData(Data):
+class QueueSnapshotData(Data, frozen=True):
     queue: Id
     taken_at: Moment
     part: Annotated[int, Meta(ge=1, le=1000)]
@@ -191,7 +188,7 @@ class QueueSnapshotData(Data):
     waiting: Annotated[tuple[WaitingNow, ...], Meta(max_length=2000)]
 
 
-class SourceHeartbeatData(Data):
+class SourceHeartbeatData(Data, frozen=True):
     events_seen: Count
     calls_up: Count
     callers_queued: Count
@@ -210,14 +207,14 @@ class ProfileSlot(Struct, frozen=True, gc=False):
     n: Count
 
 
-class ProfilePublishedData(Data):
+class ProfilePublishedData(Data, frozen=True):
     slots: Annotated[tuple[ProfileSlot, ...], Meta(max_length=2016)]
     month_to_date: dict[Id, Count]
     computed_at: Moment
     queue: Id | None = None
 
 
-class NoteData(Data):
+class NoteData(Data, frozen=True):
     at: Moment
     scope: Id
     kind: NoteKind
@@ -225,7 +222,7 @@ class NoteData(Data):
     until: Moment | None = None
 
 
-class AnnouncementOutcomeData(Data):
+class AnnouncementOutcomeData(Data, frozen=True):
     announcement: Id
     visit: Id
     outcome: AnnouncementOutcomeName
@@ -241,139 +238,139 @@ class Envelope(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, 
     subject: Id | None = None
 
 
-class CallOffered(Envelope, tag="occ.call.offered.v1"):
+class CallOffered(Envelope, frozen=True, tag="occ.call.offered.v1"):
     """A call reached the control room."""
 
     data: CallOfferedData
 
 
-class CallRefused(Envelope, tag="occ.call.refused.v1"):
+class CallRefused(Envelope, frozen=True, tag="occ.call.refused.v1"):
     """A call was turned away before any queue."""
 
     data: CallRefusedData
 
 
-class CallEnded(Envelope, tag="occ.call.ended.v1"):
+class CallEnded(Envelope, frozen=True, tag="occ.call.ended.v1"):
     """A call is over; this is what ends calls that never joined a queue."""
 
     data: CallEndedData
 
 
-class CallRungBack(Envelope, tag="occ.call.rung_back.v1"):
+class CallRungBack(Envelope, frozen=True, tag="occ.call.rung_back.v1"):
     """The control room rang back an abandoned call."""
 
     data: CallRungBackData
 
 
-class VisitQueued(Envelope, tag="occ.visit.queued.v1"):
+class VisitQueued(Envelope, frozen=True, tag="occ.visit.queued.v1"):
     """A call joined a queue."""
 
     data: VisitQueuedData
 
 
-class VisitPriority(Envelope, tag="occ.visit.priority.v1"):
+class VisitPriority(Envelope, frozen=True, tag="occ.visit.priority.v1"):
     """A waiting visit was moved up or down."""
 
     data: VisitPriorityData
 
 
-class VisitRinging(Envelope, tag="occ.visit.ringing.v1"):
+class VisitRinging(Envelope, frozen=True, tag="occ.visit.ringing.v1"):
     """A handler's phone rings for this visit."""
 
     data: VisitRingingData
 
 
-class VisitRingNoAnswer(Envelope, tag="occ.visit.ring_no_answer.v1"):
+class VisitRingNoAnswer(Envelope, frozen=True, tag="occ.visit.ring_no_answer.v1"):
     """A handler's phone rang out; the visit goes on waiting."""
 
     data: VisitRingingData
 
 
-class VisitAnswered(Envelope, tag="occ.visit.answered.v1"):
+class VisitAnswered(Envelope, frozen=True, tag="occ.visit.answered.v1"):
     """A person is connected."""
 
     data: VisitAnsweredData
 
 
-class VisitLeft(Envelope, tag="occ.visit.left.v1"):
+class VisitLeft(Envelope, frozen=True, tag="occ.visit.left.v1"):
     """A visit left its queue unanswered."""
 
     data: VisitLeftData
 
 
-class VisitHeld(Envelope, tag="occ.visit.held.v1"):
+class VisitHeld(Envelope, frozen=True, tag="occ.visit.held.v1"):
     """The caller was put on hold."""
 
     data: VisitHeldData
 
 
-class VisitResumed(Envelope, tag="occ.visit.resumed.v1"):
+class VisitResumed(Envelope, frozen=True, tag="occ.visit.resumed.v1"):
     """The caller was taken off hold."""
 
     data: VisitHeldData
 
 
-class VisitEnded(Envelope, tag="occ.visit.ended.v1"):
+class VisitEnded(Envelope, frozen=True, tag="occ.visit.ended.v1"):
     """The answered conversation ended; wrap-up starts."""
 
     data: VisitEndedData
 
 
-class VisitWrappedUp(Envelope, tag="occ.visit.wrapped_up.v1"):
+class VisitWrappedUp(Envelope, frozen=True, tag="occ.visit.wrapped_up.v1"):
     """The contact log of a visit was closed."""
 
     data: VisitWrappedUpData
 
 
-class HandlerState(Envelope, tag="occ.handler.state.v1"):
+class HandlerState(Envelope, frozen=True, tag="occ.handler.state.v1"):
     """A handler changed state."""
 
     data: HandlerStateData
 
 
-class HandlerSnapshot(Envelope, tag="occ.handler.snapshot.v1"):
+class HandlerSnapshot(Envelope, frozen=True, tag="occ.handler.snapshot.v1"):
     """What the switch says of all its handlers; absent means logged out."""
 
     data: HandlerSnapshotData
 
 
-class RosterPlanned(Envelope, tag="occ.roster.planned.v1"):
+class RosterPlanned(Envelope, frozen=True, tag="occ.roster.planned.v1"):
     """Duties planned for a queue and interval."""
 
     data: RosterPlannedData
 
 
-class RosterAbsence(Envelope, tag="occ.roster.absence.v1"):
+class RosterAbsence(Envelope, frozen=True, tag="occ.roster.absence.v1"):
     """A handler's abstraction from duty."""
 
     data: RosterAbsenceData
 
 
-class QueueSnapshot(Envelope, tag="occ.queue.snapshot.v1"):
+class QueueSnapshot(Envelope, frozen=True, tag="occ.queue.snapshot.v1"):
     """Who the switch itself says is waiting in a queue."""
 
     data: QueueSnapshotData
 
 
-class SourceHeartbeat(Envelope, tag="occ.source.heartbeat.v1"):
+class SourceHeartbeat(Envelope, frozen=True, tag="occ.source.heartbeat.v1"):
     """A feed is alive: sent every 3 s, only while the switch really answers."""
 
     data: SourceHeartbeatData
 
 
-class ProfilePublished(Envelope, tag="occ.profile.published.v1"):
+class ProfilePublished(Envelope, frozen=True, tag="occ.profile.published.v1"):
     """History that live figures need."""
 
     data: ProfilePublishedData
 
 
-class Note(Envelope, tag="occ.note.v1"):
+class Note(Envelope, frozen=True, tag="occ.note.v1"):
     """A mark to compare figures before and after."""
 
     data: NoteData
 
 
-class AnnouncementOutcome(Envelope, tag="occ.announcement.outcome.v1"):
+class AnnouncementOutcome(Envelope, frozen=True, tag="occ.announcement.outcome.v1"):
     """What became of a spoken message."""
 
     data: AnnouncementOutcomeData

@@ -1,0 +1,279 @@
+"""Bytes to events and back: the gate every record of the input topic passes.
+
+`decode` decides whether a record says something this system can believe, and if not, why: an event comes out whole
+and always encodable again, or a refusal that names the member and never repeats a value (it may be somebody's
+telephone number). It never raises, whatever the bytes. The rules are those of the topic's contract that a record can
+be judged by alone.
+
+The common record is ASCII without escapes and goes one fast way; every other one, and every refusal, goes the
+careful way, which reads the record as plain JSON first (a repeated member: the last wins).
+
+It deliberately does not know Kafka keys, the horizon, or which control rooms exist.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import NoReturn, TypeVar
+
+import msgspec
+import orjson
+
+from schemas import events as ev
+from schemas.events import EVENT_TYPES, ID_BYTES_MAX, Data, Envelope, Event
+from schemas.moments import MINUTE, micros, rfc3339
+from schemas.outputs import RefusalReason
+
+RECORD_BYTES_MAX = 256 * 1024
+DEPTH_MAX = 32
+MOMENT_MIN = micros(datetime(2000, 1, 1, tzinfo=UTC))
+MOMENT_MAX = micros(datetime(9999, 1, 1, tzinfo=UTC))  # a year of room before the calendar of `datetime` ends
+CLOCK_TOLERANCE = 5 * MINUTE
+
+AnyEvent = TypeVar("AnyEvent", bound=Envelope)
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a record was not applied. `member` is the path of the member at fault; no value is ever repeated."""
+
+    reason: RefusalReason
+    why: str
+    member: str | None = None
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """An event, when it happened, and when it was appended to the log (`at` where there is no log); µs."""
+
+    event: Event
+    at: int
+    appended_at: int
+
+
+def decode(value: bytes | None, appended_at: int | None = None) -> Arrival | Refusal:
+    """Read one record; `appended_at` is its append time in µs, `None` where there is none (files)."""
+    if not value:
+        return EMPTY
+    if len(value) > RECORD_BYTES_MAX:
+        return TOO_LARGE
+    if value.count(b"{") + value.count(b"[") > DEPTH_MAX and _depth(value) > DEPTH_MAX:
+        return TOO_DEEP
+    if b"\\" in value or b"\x7f" in value or not value.isascii():
+        return _decode_carefully(value, appended_at)
+    try:
+        event = _read(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _decode_carefully(value, appended_at)
+    at = micros(event.time)
+    if not MOMENT_MIN <= at < MOMENT_MAX:
+        return _impossible("time")
+    if (inner := _INNER_MOMENTS.get(event.__class__)) and (refusal := _check_moments(event.data, at, inner)):
+        return refusal
+    return Arrival(event, at, at if appended_at is None else appended_at)
+
+
+def encode(record: msgspec.Struct) -> bytes:
+    """The JSON of any record of this package."""
+    return orjson.dumps(msgspec.to_builtins(record))
+
+
+def canonical(event: Event) -> bytes:
+    """The same bytes for the same content: known members only, sorted, moments in UTC."""
+    return orjson.dumps(
+        msgspec.to_builtins(event, builtin_types=(datetime,)),
+        default=_utc,
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
+    )
+
+
+def new_event(
+    cls: type[AnyEvent],
+    data: Data,
+    *,
+    id: str,  # noqa: A002 - CloudEvents' own word
+    source: str,
+    time: datetime,
+    subject: str | None = None,
+) -> AnyEvent:
+    """An event of type `cls` in its envelope."""
+    return cls(specversion="1.0", id=id, source=source, time=time, subject=subject, data=data)  # type: ignore[call-arg]
+
+
+EMPTY = Refusal("not_json", "the record is empty")
+TOO_LARGE = Refusal("too_large", f"the record is over {RECORD_BYTES_MAX} bytes")
+TOO_DEEP = Refusal("too_deep", f"objects and arrays are nested more than {DEPTH_MAX} deep")
+NOT_JSON = Refusal("not_json", "the record is not JSON in UTF-8")
+NOT_OBJECT = Refusal("not_object", "the record is not a JSON object")
+
+_ENVELOPE = ("specversion", "id", "source", "type", "time")
+_STEMS = {name.rpartition(".v")[0] for name in EVENT_TYPES}
+_VERSIONED = re.compile(r"(.+)\.v[0-9]+")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+# Moments inside `data`, by whether they may lie after the event: (member as written, may be in the future).
+_INNER_MOMENTS: dict[type[Envelope], tuple[tuple[str, bool], ...]] = {
+    ev.CallOffered: (("transferred_at", False),),
+    ev.VisitQueued: (("queued_at", False), ("original_queued_at", False)),
+    ev.QueueSnapshot: (("taken_at", False),),
+    ev.SourceHeartbeat: (("newest_event_at", False),),
+    ev.RosterPlanned: (("interval_start", True),),
+    ev.RosterAbsence: (("from_", True), ("to", True)),
+    ev.ProfilePublished: (("computed_at", True),),
+    ev.Note: (("at", True), ("until", True)),
+}
+
+_read = msgspec.json.Decoder(Event).decode
+
+
+def _decode_carefully(value: bytes, appended_at: int | None) -> Arrival | Refusal:
+    try:
+        document = json.loads(value.decode(), parse_int=_number, parse_constant=_no_constant)
+    except RecursionError:
+        return TOO_DEEP
+    except ValueError:
+        return NOT_JSON
+    if not isinstance(document, dict):
+        return NOT_OBJECT
+    if refusal := _check_envelope(document):
+        return refusal
+    try:
+        event = msgspec.convert(document, EVENT_TYPES[document["type"]])
+    except msgspec.ValidationError as error:
+        return _explain(str(error))
+    at = micros(event.time)
+    if not MOMENT_MIN <= at < MOMENT_MAX:
+        return _impossible("time")
+    refusal = _check_moments(event.data, at, _INNER_MOMENTS.get(type(event), ())) or _check_texts(event)
+    return refusal or Arrival(event, at, at if appended_at is None else appended_at)
+
+
+def _depth(value: bytes) -> int:
+    """How deep arrays and objects nest; brackets inside strings do not count."""
+    brackets = _STRING.sub(b"", value).translate(None, _NOT_BRACKETS)
+    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
+
+
+def _number(digits: str) -> int | float:
+    """No member holds more than 20 digits: a longer one need only be known as a number."""
+    return int(digits) if len(digits) <= 20 else float(digits)
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _check_envelope(document: dict[str, object]) -> Refusal | None:
+    for member in _ENVELOPE:
+        if member not in document:
+            return Refusal("no_envelope", "is missing from the CloudEvents envelope", member)
+        if not isinstance(document[member], str):
+            return Refusal("no_envelope", "is not a string", member)
+    if document["specversion"] != "1.0":
+        return Refusal("no_envelope", "is not 1.0", "specversion")
+    name = str(document["type"])
+    if name in EVENT_TYPES:
+        return None
+    if (versioned := _VERSIONED.fullmatch(name)) and versioned[1] in _STEMS:
+        return Refusal("unknown_version", "is a version of this type that nobody here knows", "type")
+    return Refusal("unknown_type", "is not a type of event known here", "type")
+
+
+def _check_moments(data: Data, at: int, inner: tuple[tuple[str, bool], ...]) -> Refusal | None:
+    for member, may_be_later in inner:
+        moment = getattr(data, member)
+        if moment and (refusal := _check_moment(moment, at, may_be_later, f"data.{member.rstrip('_')}")):
+            return refusal
+    return _check_snapshot(data, at) if isinstance(data, ev.QueueSnapshotData) else None
+
+
+def _check_snapshot(data: ev.QueueSnapshotData, at: int) -> Refusal | None:
+    if data.part > data.parts:
+        return Refusal("bad_value", "is greater than data.parts", "data.part")
+    for index, visit in enumerate(data.waiting):
+        if refusal := _check_moment(visit.queued_at, at, False, f"data.waiting[{index}].queued_at"):
+            return refusal
+    return None
+
+
+def _check_moment(moment: datetime, at: int, may_be_later: bool, member: str) -> Refusal | None:
+    inner = micros(moment)
+    if not MOMENT_MIN <= inner < MOMENT_MAX:
+        return _impossible(member)
+    if inner > at + CLOCK_TOLERANCE and not may_be_later:
+        return Refusal("bad_value", "is more than 5 minutes after the event itself", member)
+    return None
+
+
+def _impossible(member: str) -> Refusal:
+    return Refusal("bad_value", "is before the year 2000 or after 9998", member)
+
+
+def _check_texts(event: Event) -> Refusal | None:
+    """What only strings outside plain ASCII can break."""
+    for member, text in _texts(event, ""):
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            return Refusal("bad_value", "has half a surrogate pair", member)
+        if member == "data.text":
+            continue
+        if size > ID_BYTES_MAX:
+            return Refusal("bad_value", f"is over {ID_BYTES_MAX} bytes", member)
+        if _CONTROL.search(text):
+            return Refusal("bad_value", "has a control character", member)
+    return None
+
+
+def _texts(value: object, member: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
+            yield member, value
+        case msgspec.Struct():
+            for name, written in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+                yield from _texts(getattr(value, name), f"{member}.{written}" if member else written)
+        case tuple():
+            for index, item in enumerate(value):
+                yield from _texts(item, f"{member}[{index}]")
+        case dict():
+            for key in value:
+                yield member, key
+
+
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_PATH = re.compile(r" - at (?:`key` in )?`\$([^`]*)`\Z")
+# The beginnings of msgspec's messages that repeat no value; what follows is a type or a bound of ours.
+_EXPECTED = re.compile(r"Expected [\w`|,<>= .-]+\Z")
+_PLAIN_WORDS = {
+    "Expected `datetime` with a timezone component": "is a moment without an offset",
+    "Invalid RFC3339 encoded datetime": "is not an RFC 3339 moment",
+    "Invalid RFC3339 encoded date": "is not an RFC 3339 date",
+    "Integer value out of range": "is out of range",
+    "Number out of range": "is out of range",
+}
+
+
+def _explain(message: str) -> Refusal:
+    """msgspec's message as a refusal. It may repeat a value of the event, so only known parts of it are used."""
+    path = _PATH.search(message)
+    member = path[1].removeprefix(".") if path else ""
+    problem = message[: path.start()] if path else message
+    if missing := _MISSING.fullmatch(problem):
+        return Refusal("missing_member", "is missing", f"{member}.{missing[1]}" if member else missing[1])
+    if problem.startswith("Invalid enum value"):
+        why = "is not one of the values of this member"
+    elif "matching regex" in problem:
+        why = "looks like a telephone number, not like a token"
+    elif _EXPECTED.match(problem):
+        why = f"is wrong: {problem[0].lower()}{problem[1:].replace('`', '')}"
+    else:
+        why = _PLAIN_WORDS.get(problem, "is not what this member holds")
+    return Refusal("bad_value", why, member or None)
+
+
+def _utc(moment: object) -> str:
+    if isinstance(moment, datetime):
+        return rfc3339(micros(moment))
+    raise TypeError(f"no canonical form for {type(moment).__name__}")
