@@ -27,6 +27,7 @@ bench: setup ## Measure speed beside a bare consumer
 	@$(BIN)/python -m bench
 
 $(READY): pyproject.toml requirements.lock bootstrap.lock
+	@echo 'Setting up .venv' >&2
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv
 	@$(BIN)/python -m pip install --quiet --require-hashes -r bootstrap.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
@@ -46,7 +47,8 @@ $(READY): pyproject.toml requirements.lock bootstrap.lock
 	}; \
 	if ! usable >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo 'Installing python3-venv' >&2; \
-	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv >&2; \
+	  apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv >/dev/null; \
 	fi; \
 	python=$$(usable) || { \
 	  echo 'No usable Python: 3.11 or newer is needed, with its module venv.' >&2; \
