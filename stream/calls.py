@@ -5,9 +5,7 @@ ended before any queue, or is still open (definitions.md §1).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
-from schemas.moments import micros
 from stream import facts as f
 from stream import tally as t
 from stream.facts import Fact
@@ -29,7 +27,8 @@ class Offer:
     department: str | None
     dialled: str | None
     language: str | None
-    caller_tokens: tuple[Any, ...]
+    caller_tokens: tuple[tuple[str, str], ...]
+    """(key day, token) under one or two keys"""
     transferred_at: int | None
     test: bool
 
@@ -71,7 +70,7 @@ def offer_of(call: Call) -> Offer | None:
         dialled=dialled,
         language=language,
         caller_tokens=tokens or (),
-        transferred_at=None if transferred_at is None else micros(transferred_at),
+        transferred_at=transferred_at,
         test=bool(test),
     )
 

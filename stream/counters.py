@@ -59,7 +59,7 @@ ANOMALIES = (
 class RoomCounters:
     """The counters of one control room."""
 
-    events: dict[str, int] = field(default_factory=dict)
+    events: dict[type, int] = field(default_factory=dict)
     anomalies: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ANOMALIES, 0))
     calls_offered: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """By (service, origin, channel)."""

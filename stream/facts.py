@@ -11,6 +11,7 @@ A fact is a plain tuple in exactly that order, so that `min` is the rule.
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
+from sys import intern
 from typing import Any, Final
 
 import orjson
@@ -106,7 +107,48 @@ def _payload_of(kind: int) -> Callable[[Any], tuple[Any, ...]]:
     return lambda data: (get(data),)
 
 
-payload_of = {kind: _payload_of(kind) for kind in _MEMBERS}
+payload_of = {kind: _payload_of(kind) for kind in _MEMBERS if kind not in (QUEUED, OFFERED)}
+"""The payload of an event's data by kind: plain values in the order of the kind's members."""
+
+
+def queued_payload(data: events.VisitQueuedData, call: str, queue: str) -> tuple[Any, ...]:
+    """The payload of a `queued` event; moments in µs, and the names as the room already holds them."""
+    return (
+        call,
+        queue,
+        data.priority,
+        data.position,
+        data.channel_ref,
+        None if data.queued_at is None else micros(data.queued_at),
+        data.kind,
+        None if data.original_queued_at is None else micros(data.original_queued_at),
+        data.callback_of,
+    )
+
+
+def listed_payload(waiting: events.WaitingNow, call: str, queue: str) -> tuple[Any, ...]:
+    """The payload of a visit that a snapshot lists: what a `queued` event would have said of it."""
+    queued_at = micros(waiting.queued_at)
+    return (call, queue, waiting.priority, waiting.position, None, queued_at, None, None, None)
+
+
+def offered_payload(data: events.CallOfferedData) -> tuple[Any, ...]:
+    """The payload of an `offered` event; tokens as (key day, token)."""
+    tokens = data.caller_tokens
+    return (
+        intern(data.service),
+        data.channel,
+        data.origin,
+        data.site,
+        data.department,
+        data.dialled,
+        data.language,
+        None if tokens is None else tuple([(intern(token.key_day.isoformat()), token.token) for token in tokens]),
+        data.caller_state,
+        None if data.transferred_at is None else micros(data.transferred_at),
+        data.test,
+    )
+
 
 _TYPE_NAMES = {
     QUEUED: events.VisitQueued,
@@ -121,25 +163,16 @@ _TYPE_NAMES = {
 }
 
 
-def _jsonable(value: object) -> object:
-    if isinstance(value, events.CallerToken):
-        return {"key_day": value.key_day.isoformat(), "token": value.token}
-    raise TypeError
-
-
 def canonical(fact: Fact) -> bytes:
     """What decides between two versions of one fact: the event's known members, keys sorted, moments in µs."""
     kind = fact[KIND]
-    members = _MEMBERS.get(kind, ())
+    members = _MEMBERS[kind]
     data: dict[str, Any] = {
-        name: micros(value) if hasattr(value, "tzinfo") else value
-        for name, value in zip(members, fact[PAYLOAD], strict=False)
-        if value is not None
+        name: value for name, value in zip(members, fact[PAYLOAD], strict=True) if value is not None
     }
     data["time_quality"] = QUALITY_NAMES[fact[QUALITY]]
     return orjson.dumps(
         {"data": data, "time": fact[AT], "type": str(_TYPE_NAMES[kind].__struct_config__.tag)},
-        default=_jsonable,
         option=orjson.OPT_SORT_KEYS,
     )
 

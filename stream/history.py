@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import Any
 
 from schemas.codec import Arrival
-
 from schemas.events import SourceHeartbeat
 from schemas.moments import HOUR, MINUTE, SECOND, rfc3339
 from stream import figures
@@ -114,7 +113,12 @@ class History:
 
         def add(queue: str | None, start: int, values: Iterable[figures.Value]) -> None:
             low = first if period.window == "whole" else start
-            place = {"centre": centre, "queue": queue, "from": rfc3339(low), "to": rfc3339(self._end_of(start, as_of))}
+            place = {
+                "centre": centre,
+                "queue": queue,
+                "from": rfc3339(low),
+                "to": rfc3339(self._end_of(start, as_of)),
+            }
             rows.extend(place | _columns(value) for value in values)
 
         starts: set[int] = {0} if period.window == "whole" else set()

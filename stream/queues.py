@@ -84,13 +84,13 @@ class Queue:
         "counted",
         "counters",
         "drift",
-        "forgotten",
         "line",
         "name",
         "recount_error",
         "snapshots",
         "target",
         "tests",
+        "unseen",
         "windows",
     )
 
@@ -100,8 +100,8 @@ class Queue:
         self.windows = windows
         self.line = Line()
         self.counted = Counted()
-        self.forgotten = Counted()
-        """What `counted` holds of visits older than the horizon, of which nothing else is left."""
+        self.unseen = Counted()
+        """What `counted` holds of visits a recount does not see: those packed away, and those forgotten."""
         self.counters = QueueCounters()
         self.callbacks = 0
         self.tests = 0

@@ -13,15 +13,15 @@ from heapq import heappop, heappush
 from sys import intern
 from typing import Any
 
-from schemas.codec import Refusal
-
 from schemas import events as ev
+from schemas.codec import Refusal
 from schemas.moments import HOUR, SECOND, micros
 from stream import calls as c
 from stream import facts as f
 from stream import handlers as h
 from stream import tally as t
 from stream.calls import Call
+from stream.cold import COLD_AFTER, Cold, pack, unpack
 from stream.counters import RoomCounters
 from stream.facts import Fact, Merge
 from stream.liveness import Liveness
@@ -44,6 +44,8 @@ from stream.visits import (
 from stream.windows import HORIZON, Windows
 
 QUEUES_MAX = 32
+COOL_EVERY = 5_000
+"""Events between two looks for calls to pack."""
 HEADLESS_ANOMALY_AFTER = 60 * SECOND
 LOST_AFTER_MAX = 8 * HOUR
 FORGET_AFTER = HORIZON + LOST_AFTER_MAX
@@ -54,8 +56,6 @@ TOO_MANY_QUEUES = Refusal("too_many_queues", f"a centre has at most {QUEUES_MAX}
 
 Settled = tuple[Visit, Story, int, Call]
 """A visit of which every fact is settled: (visit, story, outcome, call)."""
-
-_NO_MORE = (None, None, None)
 
 
 class Room:
@@ -76,7 +76,8 @@ class Room:
         """False while the state is being restored: counters then stand still."""
         self.headless: set[str] = set()
         self.abandoned_999: set[str] = set()
-        self.callers_999: dict[tuple[Any, str], set[str]] = {}
+        self.callers_999: dict[tuple[str, str], dict[str, int]] = {}
+        """By token: the answered 999 calls of that caller, with `offered_at`."""
         self.changed_lines: set[str] = set()
         self.joined: list[str] = []
         self.outcomes_of_announcements: list[tuple[str, str, str]] = []
@@ -86,24 +87,32 @@ class Room:
         self._dirty_visits: set[Visit] = set()
         self._dirty_calls: set[Call] = set()
         self._timers: list[tuple[int, str]] = []
+        self._heard: dict[str, int] = {}
+        self._cold: dict[str, Cold] = {}
+        self._cold_visits: dict[str, str] = {}
+        self._newest_at = 0
+        self._taken = 0
+        self._cooled_at = 0
 
     # Taking events -------------------------------------------------------------------------------------------
 
     def take(self, event: ev.Event, at: int, appended_at: int, now: int) -> Refusal | None:
         """Add what `event` says; a refusal is returned when there is no room for its queue."""
         kind = type(event)
-        name = TYPE_NAMES[kind]
         refusal = _TAKE[kind](self, event, at, now)
         if refusal is not None:
             return refusal
         seen = self.counters.events
-        seen[name] = seen.get(name, 0) + 1
+        seen[kind] = seen.get(kind, 0) + 1
         if kind not in _NOT_TELEPHONY:
-            self.liveness.heard(event.source, appended_at)
+            source = event.source
+            if appended_at > self._heard.get(source, 0):
+                self._heard[source] = appended_at
             if isinstance(event, ev.SourceHeartbeat):
                 self._take_heartbeat(event, at, appended_at)
-        if appended_at > self.liveness.newest_appended_at:
-            self.liveness.newest_appended_at = appended_at
+        if at > self._newest_at:
+            self._newest_at = at
+        self._taken += 1
         return None
 
     def queue(self, name: str) -> Queue | None:
@@ -113,8 +122,16 @@ class Room:
             queue = self.queues[name] = Queue(intern(name), self.profile.target(name), self._make_windows())
         return queue
 
-    def _visit(self, ident: str, at: int) -> Visit:
+    def find(self, ident: str) -> Visit | None:
+        """The visit of that id if anything is known of it."""
         visit = self.visits.get(ident)
+        if visit is None and ident in self._cold_visits:
+            self._thaw(self._cold_visits[ident])
+            return self.visits[ident]
+        return visit
+
+    def _visit(self, ident: str, at: int) -> Visit:
+        visit = self.visits.get(ident) or self.find(ident)
         if visit is None:
             visit = self.visits[ident] = Visit(ident)
             self.headless.add(ident)
@@ -127,7 +144,8 @@ class Room:
     def _call(self, ident: str, at: int) -> Call:
         call = self.calls.get(ident)
         if call is None:
-            call = self.calls[ident] = Call(ident)
+            call = self._thaw(ident) if ident in self._cold else Call(ident)
+            self.calls[ident] = call
         if at > call.last_at:
             call.last_at = at
         if 0 < at < call.first_at:
@@ -158,17 +176,7 @@ class Room:
         if queue is None:
             return TOO_MANY_QUEUES
         call = self._call(data.call, at)
-        payload = (
-            call.id,
-            queue.name,
-            data.priority,
-            data.position,
-            data.channel_ref,
-            data.queued_at,
-            data.kind,
-            data.original_queued_at,
-            data.callback_of,
-        )
+        payload = f.queued_payload(data, call.id, queue.name)
         quality = f.TIME_QUALITY[data.time_quality]
         fact = (quality, at, 0, intern(event.source), event.id, f.QUEUED, payload)
         self._add(self._visit(data.visit, at).facts, fact)
@@ -211,16 +219,14 @@ class Room:
     def _take_wrapped_up(self, event: ev.VisitWrappedUp, at: int, _: int) -> None:
         self._take_visit_fact(f.WRAPPED_UP, 0, event, at)
 
-    def _take_call_fact(self, kind: int, ident: str, event: Any, at: int) -> Call:
-        data = event.data
+    def _take_call_fact(self, kind: int, ident: str, payload: tuple[Any, ...], event: Any, at: int) -> Call:
         call = self._call(ident, at)
-        quality = f.TIME_QUALITY[data.time_quality]
-        fact = (quality, at, 0, intern(event.source), event.id, kind, f.payload_of[kind](data))
-        self._add(call.facts, fact)
+        quality = f.TIME_QUALITY[event.data.time_quality]
+        self._add(call.facts, (quality, at, 0, intern(event.source), event.id, kind, payload))
         return call
 
     def _take_offered(self, event: ev.CallOffered, at: int, _: int) -> None:
-        call = self._take_call_fact(f.OFFERED, event.data.call, event, at)
+        call = self._take_call_fact(f.OFFERED, event.data.call, f.offered_payload(event.data), event, at)
         first = call.offer is None
         call.offer = c.offer_of(call)
         if first and self.counting and not event.data.test:
@@ -232,14 +238,17 @@ class Room:
     def _take_refused(self, event: ev.CallRefused, at: int, _: int) -> Refusal | None:
         if event.data.queue is not None and self.queue(event.data.queue) is None:
             return TOO_MANY_QUEUES
-        self._take_call_fact(f.REFUSED, event.data.call, event, at)
+        data = event.data
+        self._take_call_fact(f.REFUSED, data.call, f.payload_of[f.REFUSED](data), event, at)
         return None
 
     def _take_call_ended(self, event: ev.CallEnded, at: int, _: int) -> None:
-        self._take_call_fact(f.CALL_ENDED, event.data.call, event, at)
+        data = event.data
+        self._take_call_fact(f.CALL_ENDED, data.call, f.payload_of[f.CALL_ENDED](data), event, at)
 
     def _take_rung_back(self, event: ev.CallRungBack, at: int, _: int) -> None:
-        self._take_call_fact(f.RUNG_BACK, event.data.for_call, event, at)
+        data = event.data
+        self._take_call_fact(f.RUNG_BACK, data.for_call, f.payload_of[f.RUNG_BACK](data), event, at)
 
     def _take_handler_state(self, event: ev.HandlerState, at: int, _: int) -> None:
         data = event.data
@@ -250,8 +259,9 @@ class Room:
         state = (at, h.RANK[data.state], event.id, intern(event.source))
         if self.handlers.heard(handler, state):
             for visit in h.affected_by(handler, state):
-                if visit in self.visits:
-                    self._dirty_visits.add(self.visits[visit])
+                affected = self.find(visit)
+                if affected is not None:
+                    self._dirty_visits.add(affected)
         self.handlers.in_queues(handler, (at, event.id), data.queues, data.team)
 
     def _take_handler_snapshot(self, event: ev.HandlerSnapshot, at: int, _: int) -> None:
@@ -271,11 +281,9 @@ class Room:
             queue.drift[source] = self._drift(queue, source, taken_at, listed)
         quality = f.TIME_QUALITY[data.time_quality]
         for waiting in data.waiting:
-            visit = self.visits.get(waiting.visit)
-            if visit is None:
-                visit = self._visit(waiting.visit, 0)
+            visit = self.find(waiting.visit) or self._visit(waiting.visit, 0)
             call = self._call(waiting.call, at)
-            payload = (call.id, queue.name, waiting.priority, waiting.position, None, waiting.queued_at, *_NO_MORE)
+            payload = f.listed_payload(waiting, call.id, queue.name)
             fact = (quality, at, 1, source, event.id, f.LISTED, payload)
             news = visit.seen_by(source, taken_at)
             if f.keep_least_listing(visit.facts, fact) or (news and not visit.is_waiting):
@@ -301,7 +309,7 @@ class Room:
                 ours.append(ident)
         missing = 0
         for ident in theirs.keys() - set(ours):
-            known = self.visits.get(ident)
+            known = self.find(ident)
             told = story(known) if known else None
             if told is None or told.outcome is None or told.wait_ends_at <= taken_at:
                 missing += 1
@@ -337,15 +345,22 @@ class Room:
             calls, self._dirty_calls = self._dirty_calls, set()
             for call in calls:
                 self._settle_call(call, now)
+        for source, appended_at in self._heard.items():
+            self.liveness.heard(source, appended_at)
+        self._heard.clear()
+        if self._taken >= self._cooled_at + COOL_EVERY:
+            self._cooled_at = self._taken
+            self._cool()
 
     def wake(self, now: int) -> None:
         """Settle the visits whose time has come."""
         timers = self._timers
         while timers and timers[0][0] <= now:
-            _, ident = heappop(timers)
+            at, ident = heappop(timers)
             visit = self.visits.get(ident)
-            if visit is None:
+            if visit is None or visit.remind_at != at:
                 continue
+            visit.remind_at = 0
             if visit.counting is None:
                 self.anomaly("headless_for_60s")
             self._dirty_visits.add(visit)
@@ -510,6 +525,7 @@ class Room:
         if told.handle_settles_at is not None and told.handle_settles_at > now:
             self._remind(told.handle_settles_at, visit)
             return
+        visit.remind_at = 0
         self.settled.append((visit, told, outcome, call))
 
     def _show_wait_of_call(self, call: Call, queue: str, wait: int | None) -> None:
@@ -543,10 +559,13 @@ class Room:
         abandoned = not answered and t.ABANDONED in outcomes
         (self.abandoned_999.add if abandoned else self.abandoned_999.discard)(call.id)
         for token in offer.caller_tokens:
-            callers = self.callers_999.setdefault((token.key_day, token.token), set())
-            (callers.add if answered else callers.discard)(call.id)
+            callers = self.callers_999.setdefault(token, {})
+            if answered:
+                callers[call.id] = offer.at
+            else:
+                callers.pop(call.id, None)
             if not callers:
-                del self.callers_999[token.key_day, token.token]
+                del self.callers_999[token]
 
     def ring_backs_due(self, now: int) -> list[tuple[int, int]]:
         """(age in µs, attempts) of each abandoned 999 call that has to be rung back, oldest first.
@@ -566,10 +585,50 @@ class Room:
     def _called_again(self, call: Call) -> bool:
         offer = call.offer
         assert offer is not None
-        later = {
-            other for token in offer.caller_tokens for other in self.callers_999.get((token.key_day, token.token), ())
-        }
-        return any((again := self.calls[other].offer) is not None and again.at > offer.at for other in later)
+        return any(
+            offered_at > offer.at
+            for token in offer.caller_tokens
+            for offered_at in self.callers_999.get(token, {}).values()
+        )
+
+    # Cold calls ------------------------------------------------------------------------------------------------
+
+    def _cool(self) -> None:
+        """Pack the calls nobody has spoken of for an hour."""
+        before = self._newest_at - COLD_AFTER
+        cooled = []
+        for call in self.calls.values():
+            last_at = call.last_at
+            for visit in call.visits:
+                last_at = max(last_at, visit.last_at)
+                if visit.remind_at or visit.is_waiting:
+                    break
+            else:
+                if last_at < before and call.id not in self.abandoned_999:
+                    cooled.append((call, last_at))
+        for call, last_at in cooled:
+            self._cold[call.id] = Cold(last_at, call.first_at, pack(call))
+            del self.calls[call.id]
+            for visit in call.visits:
+                self._cold_visits[visit.id] = call.id
+                del self.visits[visit.id]
+                self._count_cold(visit, 1)
+
+    def _thaw(self, ident: str) -> Call:
+        """Unpack a cold call."""
+        call = self.calls[ident] = unpack(self._cold.pop(ident).packed)
+        for visit in call.visits:
+            self.visits[visit.id] = visit
+            del self._cold_visits[visit.id]
+            self._count_cold(visit, -1)
+        return call
+
+    def _count_cold(self, visit: Visit, sign: int) -> None:
+        counting = visit.counting
+        if counting is not None and counting.part == COUNTED and counting.outcome is not None:
+            unseen = self.queues[counting.queue].unseen
+            unseen.queued += sign
+            unseen.ended[counting.outcome] += sign
 
     # Once a minute ---------------------------------------------------------------------------------------------
 
@@ -578,7 +637,7 @@ class Room:
         self._forget(now - FORGET_AFTER)
         for queue in self.queues.values():
             queue.recount_error = 0
-        recounted = {name: [queue.forgotten.queued, *queue.forgotten.ended] for name, queue in self.queues.items()}
+        recounted = {name: [queue.unseen.queued, *queue.unseen.ended] for name, queue in self.queues.items()}
         waiting = dict.fromkeys(self.queues, 0)
         for visit in self.visits.values():
             counting = visit.counting
@@ -597,6 +656,11 @@ class Room:
 
     def _forget(self, before: int) -> None:
         needed = before
+        for ident, cold in list(self._cold.items()):
+            if cold.last_at < before:
+                self._thaw(ident)
+            else:
+                needed = min(needed, cold.first_at)
         for ident, call in list(self.calls.items()):
             newest = max([call.last_at, *(visit.last_at for visit in call.visits)])
             if newest < before and not any(visit.is_waiting for visit in call.visits):
@@ -617,17 +681,13 @@ class Room:
         self.abandoned_999.discard(call.id)
         if call.offer is not None:
             for token in call.offer.caller_tokens:
-                callers = self.callers_999.get((token.key_day, token.token))
+                callers = self.callers_999.get(token)
                 if callers is not None:
-                    callers.discard(call.id)
+                    callers.pop(call.id, None)
                     if not callers:
-                        del self.callers_999[token.key_day, token.token]
+                        del self.callers_999[token]
         for visit in call.visits:
-            counting = visit.counting
-            if counting is not None and counting.part == COUNTED and counting.outcome is not None:
-                forgotten = self.queues[counting.queue].forgotten
-                forgotten.queued += 1
-                forgotten.ended[counting.outcome] += 1
+            self._count_cold(visit, 1)
             del self.visits[visit.id]
 
 
@@ -666,4 +726,3 @@ _TAKE: dict[type, Callable[[Room, Any, int, int], Refusal | None]] = {
     ev.Note: Room._take_nothing,
 }
 _NOT_TELEPHONY = frozenset({ev.AnnouncementOutcome, ev.RosterPlanned, ev.RosterAbsence, ev.ProfilePublished, ev.Note})
-TYPE_NAMES = {cls: name for name, cls in ev.EVENT_TYPES.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.events import VisitKind
-from schemas.moments import HOUR, MINUTE, SECOND, micros
+from schemas.moments import HOUR, MINUTE, SECOND
 from stream import facts as f
 from stream import tally as t
 from stream.facts import Fact
@@ -194,7 +194,7 @@ def story(visit: Visit) -> Story | None:
         return None
     winner, payload = _joined(queued)
     call, queue, priority, position, channel_ref, queued_at, kind_name, original, callback_of = payload
-    since = winner[f.AT] if queued_at is None else micros(queued_at)
+    since = winner[f.AT] if queued_at is None else queued_at
     if visit.priorities:
         priority = visit.priorities[-1][1]
     result = Story(
@@ -207,7 +207,7 @@ def story(visit: Visit) -> Story | None:
         callback_of=callback_of,
         line_key=(
             -(priority or 0),
-            since if original is None else micros(original),
+            since if original is None else original,
             position or _NO_REPORTED_POSITION,
             visit.id,
         ),
