@@ -79,6 +79,10 @@ class History:
         rows.sort(key=lambda row: (row["centre"], row["queue"] or "", row["from"], row["figure"]))
         return rows
 
+    def queues(self) -> list[str]:
+        """The names of all queues met."""
+        return sorted({name for room in self._engine.rooms.values() for name in room.queues})
+
     def _until(self, arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
         for arrival in arrivals:
             if self._as_of is not None and arrival.at > self._as_of:
