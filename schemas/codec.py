@@ -27,7 +27,7 @@ from schemas.moments import MINUTE, micros, rfc3339
 from schemas.outputs import RefusalReason
 
 RECORD_BYTES_MAX = 256 * 1024
-DEPTH_MAX = 32
+DEPTH_MAX = 400  # below what any reader's recursion allows, so that a record is too deep everywhere or nowhere
 MOMENT_MIN = micros(datetime(2000, 1, 1, tzinfo=UTC))
 MOMENT_MAX = micros(datetime(9999, 1, 1, tzinfo=UTC))  # a year of room before the calendar of `datetime` ends
 CLOCK_TOLERANCE = 5 * MINUTE
@@ -57,9 +57,9 @@ def decode(value: bytes | None, appended_at: int | None = None) -> Arrival | Ref
         return EMPTY
     if len(value) > RECORD_BYTES_MAX:
         return TOO_LARGE
-    if value.count(b"{") + value.count(b"[") > DEPTH_MAX and _depth(value) > DEPTH_MAX:
+    if len(value) > DEPTH_MAX and _depth(value) > DEPTH_MAX:
         return TOO_DEEP
-    if b"\\" in value or b"\x7f" in value or not value.isascii():
+    if _BACKSLASH in value or _DELETE in value or not value.isascii():
         return _decode_carefully(value, appended_at)
     try:
         event = _read(value)
@@ -106,6 +106,7 @@ TOO_DEEP = Refusal("too_deep", f"objects and arrays are nested more than {DEPTH_
 NOT_JSON = Refusal("not_json", "the record is not JSON in UTF-8")
 NOT_OBJECT = Refusal("not_object", "the record is not a JSON object")
 
+_BACKSLASH, _DELETE = b"\\\x7f"
 _ENVELOPE = ("specversion", "id", "source", "type", "time")
 _STEMS = {name.rpartition(".v")[0] for name in EVENT_TYPES}
 _VERSIONED = re.compile(r"(.+)\.v[0-9]+")
@@ -151,7 +152,9 @@ def _decode_carefully(value: bytes, appended_at: int | None) -> Arrival | Refusa
 
 
 def _depth(value: bytes) -> int:
-    """How deep arrays and objects nest; brackets inside strings do not count."""
+    """How deep arrays and objects nest at most; brackets inside strings do not count."""
+    if (opening := value.count(b"{") + value.count(b"[")) <= DEPTH_MAX:
+        return opening
     brackets = _STRING.sub(b"", value).translate(None, _NOT_BRACKETS)
     return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
 
@@ -265,7 +268,7 @@ def _explain(message: str) -> Refusal:
     if problem.startswith("Invalid enum value"):
         why = "is not one of the values of this member"
     elif "matching regex" in problem:
-        why = "looks like a telephone number, not like a token"
+        why = "is not a token: a telephone number, or with control characters"
     elif _EXPECTED.match(problem):
         why = f"is wrong: {problem[0].lower()}{problem[1:].replace('`', '')}"
     else:

@@ -15,10 +15,33 @@ from msgspec import Meta, Struct
 ID_BYTES_MAX = 200
 PRIORITY_MAX = 1000
 
-Id = Annotated[str, Meta(min_length=1, max_length=ID_BYTES_MAX)]
-Token = Annotated[str, Meta(min_length=1, max_length=ID_BYTES_MAX, pattern=r"^(?!\+?[0-9]{5,20}$)")]
+# What only the codec enforces is still said in the JSON Schema: `extra_json_schema` costs the decoder nothing.
+_NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]+$"
+_MOMENT_PATTERN = r"^(?!9999)[2-9]\d{3}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})$"
+
+Id = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=ID_BYTES_MAX,
+        description=f"At most {ID_BYTES_MAX} bytes of UTF-8.",
+        extra_json_schema={"pattern": f"^{_NO_CONTROL}"},
+    ),
+]
+Token = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=ID_BYTES_MAX,
+        pattern=rf"^(?!\+?[0-9]{{5,20}}$){_NO_CONTROL}",
+        description="A pseudonym made at the edge; never a telephone number.",
+    ),
+]
 Text = Annotated[str, Meta(max_length=2000)]
-Moment = Annotated[datetime, Meta(tz=True)]
+Moment = Annotated[
+    datetime,
+    Meta(tz=True, description="RFC 3339, 2000 to 9998.", extra_json_schema={"pattern": _MOMENT_PATTERN}),
+]
 Priority = Annotated[int, Meta(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]
 Position = Annotated[int, Meta(ge=1, le=1_000_000)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
