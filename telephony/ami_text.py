@@ -18,6 +18,7 @@ BLOCK_LINES_MAX = 512
 ID_BYTES_MAX = 100  # what a switch calls things becomes part of our ids, which may have 200
 
 _EPOCH_SECONDS = re.compile(r"([0-9]{9,10})(?:\.([0-9]{1,9}))?")
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 _EARLIEST_SECOND = 946_684_800  # 2000-01-01
 _RECEIVED = "; recv "
 
@@ -66,10 +67,14 @@ class Reading:
 
     def whole(self, member: str) -> int:
         """A whole number of at most nine digits; `MalformedError` when it is none."""
-        value = self.fields.get(member, "")
-        if not re.fullmatch(r"-?[0-9]{1,9}", value):
+        value = self.optional_whole(member)
+        if value is None:
             raise MalformedError(member)
-        return int(value)
+        return value
+
+    def optional_whole(self, member: str) -> int | None:
+        value = self.fields.get(member, "")
+        return int(value) if _WHOLE.fullmatch(value) else None
 
 
 def usable_id(value: str) -> bool:

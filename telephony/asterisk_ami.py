@@ -17,13 +17,14 @@ and `timestampevents=yes`. It does not know of wrap-up (Asterisk has none), hear
 
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal, get_args
 
 from schemas.codec import new_event
 from schemas.events import (
+    PRIORITY_MAX,
     CallEnded,
     CallEndedData,
     CallOffered,
@@ -63,7 +64,7 @@ from schemas.events import (
 )
 from schemas.moments import SECOND, micros, moment
 from telephony.ami_text import MalformedError, Reading, usable_id
-from telephony.asterisk_members import Members, Standing
+from telephony.asterisk_members import MEMBERS_MAX, Members, Standing
 from telephony.pseudonyms import Pseudonyms
 
 SHUTDOWN_GRACE = 15 * SECOND  # how long a stopping Asterisk waits for its channels
@@ -71,6 +72,7 @@ RESTART_TOLERANCE = 5 * SECOND  # Uptime comes in whole seconds
 LISTED_TOLERANCE = 3 * SECOND  # so does Wait
 CHANNELS_MAX = 10_000
 LISTED_MAX = 20_000
+WAIT_SECONDS_MAX = 7 * 86_400
 PART_SIZE = 500  # waiting visits in one part of a snapshot: under 256 kB with the longest ids
 
 SERVICES: Mapping[str, str] = {"999": "999", "112": "999", "101": "101"}
@@ -163,6 +165,9 @@ class _Channel:
 
     def undecided(self) -> list[_Visit]:
         return [visit for visit in self.visits if visit.undecided]
+
+    def answered(self) -> list[_Visit]:
+        return [visit for visit in self.visits if visit.answered]
 
 
 @dataclass(slots=True)
@@ -285,7 +290,7 @@ class Translator:
             case "QUEUESTATUS":
                 yield from self._queue_status(seen)
             case "QUEUE_PRIO":
-                self._channel(seen).priority = max(-1000, min(1000, seen.whole("Value")))
+                self._channel(seen).priority = _priority(seen, "Value") or 0
             case _:
                 self._skip("not_used")
 
@@ -311,9 +316,9 @@ class Translator:
             asked = seen.text("AppData").partition(",")[0]
             channel.asked_queue = asked if usable_id(asked) else None
 
-    def _hangup_request(self, seen: Reading) -> Iterator[Event]:
+    def _hangup_request(self, seen: Reading) -> Iterable[Event]:
         self._channel(seen).hangup_requested = True
-        yield from ()
+        return ()
 
     def _hangup(self, seen: Reading) -> Iterator[Event]:
         channel = self._channel(seen)
@@ -336,7 +341,7 @@ class Translator:
         else:
             self._forget(channel)
 
-    def _attended_transfer(self, seen: Reading) -> Iterator[Event]:
+    def _attended_transfer(self, seen: Reading) -> Iterable[Event]:
         """A handler handed a waiting leg over to the caller, whose channel waits in its place from now on."""
         second = self._channels.get(self._uniqueid(seen, "SecondTransfererUniqueid"))
         transferee = self._uniqueid(seen, "TransfereeUniqueid")
@@ -344,12 +349,13 @@ class Translator:
             moved = second.waiting()
             second.visits = [visit for visit in second.visits if visit not in moved]
             self._channels[transferee].visits.extend(moved)
-        yield from ()
+        return ()
 
     # Visits
 
     def _joined(self, seen: Reading) -> Iterator[Event]:
         uniqueid, queue, when = self._uniqueid(seen), seen.id("Queue"), _When(seen.at, seen.quality)
+        seen.id("Channel")
         yield from self._find(uniqueid, seen, _When(seen.at, "arrival"))
         channel = self._channels[uniqueid]
         if seen.at <= channel.joined_at:
@@ -357,6 +363,8 @@ class Translator:
             return
         channel.joined_at = seen.at
         yield from self._moved_on(channel)
+        for talked in channel.answered():
+            yield self._ended(channel, talked, when, "transfer")
         visit = channel.visit(queue, lambda visit: visit.waiting and visit.listed)
         if visit is not None and abs(seen.at - visit.queued.at) <= LISTED_TOLERANCE:
             visit.queued, visit.listed = when, False
@@ -366,15 +374,15 @@ class Translator:
             visit = self._open_visit(channel, seen, queue, when)
         yield self._queued(visit, seen, "queued")
 
-    def _left_queue(self, seen: Reading) -> Iterator[Event]:
+    def _left_queue(self, seen: Reading) -> Iterable[Event]:
         _, visit = self._visit(seen, lambda visit: visit.waiting)
         visit.left = _When(seen.at, seen.quality)
-        yield from ()
+        return ()
 
-    def _abandon(self, seen: Reading) -> Iterator[Event]:
+    def _abandon(self, seen: Reading) -> Iterable[Event]:
         _, visit = self._visit(seen, lambda visit: not visit.answered)
         visit.abandon_seen = True
-        yield from ()
+        return ()
 
     def _called(self, seen: Reading) -> Iterator[Event]:
         _, visit = self._visit(seen, lambda visit: not visit.answered)
@@ -388,7 +396,8 @@ class Translator:
         _, visit = self._visit(seen, lambda visit: not visit.answered)
         name = _member_name(seen)
         visit.answered = True
-        self._talking[name] = visit.call
+        if len(self._talking) < MEMBERS_MAX:
+            self._talking[name] = visit.call
         data = VisitAnsweredData(
             centre=self._centre,
             time_quality=seen.quality,
@@ -420,8 +429,7 @@ class Translator:
         """The visits that a handler's leg belongs to; a caller who presses hold is not on hold."""
         if self._uniqueid(seen) in self._channels:
             raise _UnrelatedError("not_used")
-        channel = self._channel(seen, "Linkedid")
-        return [visit for visit in channel.visits if visit.answered]
+        return self._channel(seen, "Linkedid").answered()
 
     def _moved_on(self, channel: _Channel) -> Iterator[Event]:
         """The channel does something else, so what it left it left without an answer and without a timeout."""
@@ -467,7 +475,7 @@ class Translator:
         """Settle what was held of a channel that is gone."""
         for visit in channel.undecided():
             yield self._left(channel, visit, left)
-        for visit in list(channel.visits):
+        for visit in channel.answered():
             yield self._ended(channel, visit, channel.gone or visit.queued, None)
         self._forget(channel)
 
@@ -498,22 +506,24 @@ class Translator:
 
     # QueueStatus
 
-    def _listed_queue(self, seen: Reading) -> Iterator[Event]:
+    def _listed_queue(self, seen: Reading) -> Iterable[Event]:
         self._listing.entries[seen.id("Queue")] = []
         self._list_one()
-        yield from ()
+        return ()
 
-    def _listed_member(self, seen: Reading) -> Iterator[Event]:
+    def _listed_member(self, seen: Reading) -> Iterable[Event]:
         seen.id("Queue"), seen.whole("Status")
         self._listing.members.append((_member_name(seen), seen))
         self._list_one()
-        yield from ()
+        return ()
 
-    def _listed_entry(self, seen: Reading) -> Iterator[Event]:
-        self._uniqueid(seen), seen.id("Channel"), seen.whole("Wait"), seen.whole("Position")
+    def _listed_entry(self, seen: Reading) -> Iterable[Event]:
+        self._uniqueid(seen), seen.id("Channel")
+        if not 0 <= seen.whole("Wait") <= WAIT_SECONDS_MAX:
+            raise MalformedError("Wait")
         self._listing.entries.setdefault(seen.id("Queue"), []).append(seen)
         self._list_one()
-        yield from ()
+        return ()
 
     def _list_one(self) -> None:
         self._listing.items += 1
@@ -546,7 +556,7 @@ class Translator:
     def _listed_visit(self, queue: str, entry: Reading, taken: _When) -> Generator[Event, None, _Visit]:
         """The visit that a QueueEntry is about, opened with its true wait when nobody saw it begin."""
         uniqueid = self._uniqueid(entry)
-        queued = _When(taken.at - max(0, entry.whole("Wait")) * SECOND, "second")
+        queued = _When(taken.at - entry.whole("Wait") * SECOND, "second")
         yield from self._find(uniqueid, entry, _When(queued.at, "arrival"))
         channel = self._channels[uniqueid]
         visit = channel.visit(queue, lambda visit: visit.waiting)
@@ -555,14 +565,13 @@ class Translator:
             visit.listed = True
             yield self._queued(visit, entry, "listed")
         visit.unlisted = 0
-        if entry.text("Priority"):
-            priority = max(-1000, min(1000, entry.whole("Priority")))
-            if priority != visit.priority:
-                visit.priority = priority
-                said = VisitPriorityData(
-                    centre=self._centre, time_quality=taken.quality, visit=visit.id, priority=priority
-                )
-                yield self._event(VisitPriority, said, taken.at, f"{visit.id}/priority/{taken.at}", visit.id)
+        priority = _priority(entry, "Priority")
+        if priority is not None and priority != visit.priority:
+            visit.priority = priority
+            said = VisitPriorityData(
+                centre=self._centre, time_quality=taken.quality, visit=visit.id, priority=priority
+            )
+            yield self._event(VisitPriority, said, taken.at, f"{visit.id}/priority/{taken.at}", visit.id)
         return visit
 
     def _drop_unlisted(self, queue: str, listed: set[str]) -> None:
@@ -631,7 +640,6 @@ class Translator:
         return visit
 
     def _queued(self, visit: _Visit, seen: Reading, what: str) -> Event:
-        position = seen.whole("Position")
         data = VisitQueuedData(
             centre=self._centre,
             time_quality=visit.queued.quality,
@@ -639,7 +647,7 @@ class Translator:
             visit=visit.id,
             queue=visit.queue,
             priority=visit.priority or None,
-            position=position if position > 0 else None,
+            position=_position(seen),
             channel_ref=seen.id("Uniqueid"),
         )
         return self._event(VisitQueued, data, visit.queued.at, f"{visit.id}/{what}/{visit.queued.at}", visit.id)
@@ -690,17 +698,26 @@ def _member_name(seen: Reading) -> str:
 
 
 def _waiting_now(visit: _Visit, entry: Reading) -> WaitingNow:
-    position = entry.whole("Position")
     return WaitingNow(
         visit=visit.id,
         call=visit.call,
         queued_at=moment(visit.queued.at),
         priority=visit.priority or None,
-        position=position if position > 0 else None,
+        position=_position(entry),
     )
 
 
-_TRANSLATE: dict[str, Callable[[Translator, Reading], Iterator[Event]]] = {
+def _priority(seen: Reading, member: str) -> int | None:
+    priority = seen.optional_whole(member)
+    return None if priority is None else max(-PRIORITY_MAX, min(PRIORITY_MAX, priority))
+
+
+def _position(seen: Reading) -> int | None:
+    position = seen.optional_whole("Position")
+    return position if position and 0 < position <= LISTED_MAX else None
+
+
+_TRANSLATE: dict[str, Callable[[Translator, Reading], Iterable[Event]]] = {
     "Newchannel": Translator._new_channel,
     "Newexten": Translator._dialplan_step,
     "VarSet": Translator._variable,

@@ -8,24 +8,35 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 import click
 
 from schemas.codec import encode
 from schemas.events import Event
-from telephony.ami_text import blocks, epoch_micros
-from telephony.asterisk_ami import Translator
+from telephony.ami_text import blocks, epoch_micros, usable_id
+from telephony.asterisk_ami import Skipped, Translator
 from telephony.pseudonyms import KeyRing
 
 SECRET = "OCC_PSEUDONYM_SECRET"  # noqa: S105
 SECRET_BYTES_MIN = 16
 PROGRESS_SECONDS = 2
 
+
+def _name(_: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not usable_id(value):
+        raise click.BadParameter("a name has 1 to 100 bytes and no control characters.", param=parameter)
+    return value
+
+
 recording = click.argument("file", type=click.File("rb"), metavar="FILE")
 centre_option = click.option(
-    "--centre", default="west-mercia", show_default=True, help="The control room whose events these are."
+    "--centre",
+    default="west-mercia",
+    show_default=True,
+    callback=_name,
+    help="The control room whose events these are.",
 )
 system_option = click.option("--system", default="pbx1", show_default=True, help="The name of its telephone system.")
 
@@ -81,7 +92,7 @@ def _print(events: Iterable[Event]) -> Counter[str]:
     return said
 
 
-def _sum_up(said: Counter[str], skipped: dict[str, int]) -> None:
+def _sum_up(said: Counter[str], skipped: Mapping[Skipped, int]) -> None:
     by_type = ", ".join(f"{name} {n}" for name, n in sorted(said.items()))
     by_kind = ", ".join(f"{kind} {n}" for kind, n in skipped.items() if n)
     click.echo(f"{said.total()} events: {by_type or 'none'}; skipped blocks: {by_kind or 'none'}", err=True)
