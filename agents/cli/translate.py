@@ -99,7 +99,7 @@ def _sum_up(said: Counter[str], skipped: Mapping[Skipped, int]) -> None:
 
 
 def _pseudonyms() -> KeyRing:
-    secret = os.environ.get(SECRET, "").encode()
+    secret = os.fsencode(os.environ.get(SECRET, ""))
     if secret and len(secret) < SECRET_BYTES_MIN:
         raise click.ClickException(f"{SECRET} is too short: give it {SECRET_BYTES_MIN} bytes or more.")
     if not secret:
