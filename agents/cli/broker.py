@@ -4,8 +4,8 @@ import json
 
 import click
 
-from agents import broker
-from agents.broker import Broker
+from agents import config
+from agents.broker import Broker, reachable
 from agents.jars import kafka_version
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -21,22 +21,20 @@ def command() -> None:
 
 
 @command.command()
-@click.option(
-    "--port", type=click.IntRange(1, 65_535), help="Listen here [default: as last time, or a free one]."
-)
+@click.option("--port", type=click.IntRange(1, 65_535), help="Listen here [default: as last time, or a free one].")
 @as_json
 def up(port: int | None, as_json: bool) -> None:
     """Start it, and return when a produce and a fetch have worked."""
-    if servers := broker.configured():
+    settings = config.load()
+    if servers := settings.kafka.bootstrap_servers:
         _say(as_json, f"Kafka at {servers} is configured: nothing to start.", _configured(servers))
         return
-    embedded = Broker(broker.project_folder(), port or 0)
-    started = embedded.start()
-    _say(
-        as_json,
-        f"Kafka {kafka_version()} is {'up' if started else 'already up'} at {embedded.bootstrap}.",
-        _embedded("up", embedded),
-    )
+    broker = settings.broker if port is None else Broker(settings.broker.folder, port)
+    if not broker.running:
+        click.echo("Starting Kafka: a few seconds, and a download the first time.", err=True)
+    started = broker.start()
+    text = f"Kafka {kafka_version()} is {'up' if started else 'already up'} at {broker.bootstrap}."
+    _say(as_json, text, _embedded("up", broker))
 
 
 @command.command()
@@ -44,31 +42,30 @@ def up(port: int | None, as_json: bool) -> None:
 @as_json
 def down(wipe: bool, as_json: bool) -> None:
     """Stop it; its data stay."""
-    embedded = Broker(broker.project_folder())
-    was = embedded.running
-    embedded.stop()
+    broker = config.load().broker
+    text = "Kafka is down" if broker.running else "Kafka was not up"
+    broker.stop()
     if wipe:
-        embedded.wipe()
-    text = "Kafka is down" if was else "Kafka was not up"
-    _say(as_json, f"{text}{', its data removed' if wipe else ''}.", _embedded("down", embedded))
+        broker.wipe()
+        text += ", its data removed"
+    _say(as_json, f"{text}.", _embedded("down", broker))
 
 
 @command.command()
 @as_json
 def status(as_json: bool) -> None:
     """Say whether it answers; exit code 1 when it does not."""
-    if servers := broker.configured():
-        answers = broker.reachable(servers)
+    settings = config.load()
+    if servers := settings.kafka.bootstrap_servers:
+        answers = reachable(servers)
         state = "up" if answers else "unreachable"
-        _say(
-            as_json, f"Kafka at {servers} is configured and {state}.", _configured(servers) | {"state": state}
-        )
+        _say(as_json, f"Kafka at {servers} is configured and {state}.", {**_configured(servers), "state": state})
     else:
-        embedded = Broker(broker.project_folder())
-        answers = embedded.answers()
-        state = "up" if answers else "not answering" if embedded.running else "down"
-        where = f" at {embedded.bootstrap}" if embedded.running else ""
-        _say(as_json, f"Kafka is {state}{where}.", _embedded(state, embedded))
+        broker = settings.broker
+        answers = broker.answers()
+        state = "up" if answers else "not answering" if broker.running else "down"
+        where = f" at {broker.bootstrap}" if broker.running else ""
+        _say(as_json, f"Kafka is {state}{where}.", _embedded(state, broker))
     if not answers:
         raise SystemExit(1)
 
@@ -77,14 +74,13 @@ def _configured(servers: str) -> dict[str, object]:
     return {"embedded": False, "bootstrap_servers": servers}
 
 
-def _embedded(state: str, embedded: Broker) -> dict[str, object]:
-    running = embedded.running
+def _embedded(state: str, broker: Broker) -> dict[str, object]:
     return {
         "embedded": True,
         "state": state,
-        "bootstrap_servers": embedded.bootstrap if running else None,
-        "pid": embedded.pid,
-        "folder": str(embedded.folder),
+        "bootstrap_servers": broker.bootstrap if broker.running else None,
+        "pid": broker.pid,
+        "folder": str(broker.folder),
         "version": kafka_version(),
     }
 

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -59,6 +60,21 @@ def test_up_on_another_port_asks_to_take_it_down_first(broker: Broker) -> None:
     assert refused.returncode == 1
     assert "`occ broker down` first" in refused.stderr
     assert broker.answers()
+
+
+def test_whoever_borrows_a_broker_that_was_up_leaves_it_up(broker: Broker) -> None:
+    with Broker(broker.folder) as borrowed:
+        assert borrowed.bootstrap == broker.bootstrap
+    assert broker.answers()
+
+
+def test_down_does_not_touch_a_broker_that_another_process_is_just_starting(tmp_path: Path) -> None:
+    broker = Broker(tmp_path)
+    (tmp_path / "state.json").write_text(json.dumps({"port": 20_000}))
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BrokerError, match="just starting"):
+            broker.stop()
 
 
 def test_status_says_where_it_is(broker: Broker) -> None:
@@ -148,7 +164,7 @@ def test_a_broker_that_dies_early_shows_the_end_of_its_log(tmp_path: Path) -> No
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=another\n")
     broker = Broker(tmp_path)
-    with pytest.raises(BrokerError, match=r"(?s)ended with code 1 while starting.*Stored node id 7"):
+    with pytest.raises(BrokerError, match=r"(?s)ended while starting.*Stored node id 7"):
         broker.start()
     assert not broker.running
 
