@@ -65,10 +65,11 @@ class Cancellation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     epoch: int
 
 
-class VisitFacts(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class VisitFacts(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """The settled facts of one finished visit; a newer record of the same visit corrects an older one.
 
-    Durations are integer microseconds; a part that nobody knows is absent, never 0.
+    Moments are integer microseconds since the epoch, durations integer microseconds, so that sums over records are
+    exact; a part that nobody knows is absent, never 0.
     """
 
     centre: str
@@ -77,9 +78,9 @@ class VisitFacts(Struct, frozen=True, omit_defaults=True, kw_only=True):
     queue: str
     epoch: int
     outcome: str
-    queued_at: datetime
-    ended_wait_at: datetime
-    wait_us: int
+    queued_at: int
+    wait_ends_at: int
+    wait: int
     service: str | None = None
     channel: str | None = None
     origin: str | None = None
@@ -87,12 +88,12 @@ class VisitFacts(Struct, frozen=True, omit_defaults=True, kw_only=True):
     department: str | None = None
     dialled: str | None = None
     kind: str = "call"
-    answered_at: datetime | None = None
-    ended_at: datetime | None = None
-    wrapped_up_at: datetime | None = None
-    talk_us: int | None = None
-    hold_us: int | None = None
-    wrap_up_us: int | None = None
+    answered_at: int | None = None
+    ended_at: int | None = None
+    wrapped_up_at: int | None = None
+    talk: int | None = None
+    hold: int | None = None
+    wrap_up: int | None = None
     outcome_class: str | None = None
     test: bool = False
 

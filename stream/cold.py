@@ -12,6 +12,7 @@ from stream.calls import Call, offer_of
 from stream.visits import Counting, Visit
 
 COLD_AFTER = HOUR
+_WITHOUT_REFERENCES = 2
 
 
 class Cold(NamedTuple):
@@ -40,7 +41,8 @@ def pack(call: Call) -> bytes:
         )
         for visit in call.visits
     ]
-    return marshal.dumps((call.id, call.facts, call.first_at, call.last_at, call.atoms, call.wait_shown, visits))
+    members = (call.id, call.facts, call.first_at, call.last_at, call.atoms, call.wait_shown, visits)
+    return marshal.dumps(members, _WITHOUT_REFERENCES)
 
 
 def unpack(packed: bytes) -> Call:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from schemas.codec import Arrival, Refusal
-
-from schemas.moments import MINUTE, moment
+from schemas.moments import MINUTE
 from schemas.outputs import Cancellation, Command, VisitFacts
 from stream import tally as t
 from stream.announcements import Policy
@@ -86,15 +85,21 @@ class Engine:
         """Take events, settle what they changed and decide what follows, as of `now`."""
         effects = Effects()
         rooms = self.rooms
+        centre, room = "", None
         for index, arrival in enumerate(arrivals):
             event = arrival.event
-            centre = event.data.centre
-            room = rooms.get(centre) or self._open(centre)
-            refusal = UNKNOWN_CENTRE if room is None else room.take(event, arrival.at, arrival.appended_at, now)
+            if event.data.centre != centre:
+                centre = event.data.centre
+                room = rooms.get(centre) or self._open(centre)
+                if room is not None:
+                    room.now = now
+                    effects.changed.add(centre)
+            refusal = UNKNOWN_CENTRE if room is None else room.take(event, arrival.at, arrival.appended_at)
             if refusal is not None:
                 effects.refused.append((index, refusal))
-            else:
-                effects.changed.add(centre)
+        if arrivals:
+            for centre in effects.changed:
+                rooms[centre].liveness.applied_up_to(arrivals[-1].appended_at)
         for centre in effects.changed:
             rooms[centre].settle(now)
             self._decide(centre, now, effects)
@@ -168,9 +173,9 @@ class Engine:
                 queue=told.queue,
                 epoch=self.epoch,
                 outcome=t.OUTCOMES[outcome],
-                queued_at=moment(told.queued_at),
-                ended_wait_at=moment(told.wait_ends_at),
-                wait_us=told.wait,
+                queued_at=told.queued_at,
+                wait_ends_at=told.wait_ends_at,
+                wait=told.wait,
                 service=offer.service if offer else None,
                 channel=offer.channel if offer else None,
                 origin=offer.origin if offer else None,
@@ -178,12 +183,12 @@ class Engine:
                 department=offer.department if offer else None,
                 dialled=offer.dialled if offer else None,
                 kind=told.kind,
-                answered_at=None if told.answered_at is None else moment(told.answered_at),
-                ended_at=None if told.ended_at is None else moment(told.ended_at),
-                wrapped_up_at=None if told.wrapped_up_at is None else moment(told.wrapped_up_at),
-                talk_us=told.talk,
-                hold_us=told.hold,
-                wrap_up_us=told.wrap_up,
+                answered_at=told.answered_at,
+                ended_at=told.ended_at,
+                wrapped_up_at=told.wrapped_up_at,
+                talk=told.talk,
+                hold=told.hold,
+                wrap_up=told.wrap_up,
                 outcome_class=told.outcome_class,
                 test=bool(offer and offer.test),
             )

@@ -177,39 +177,38 @@ def canonical(fact: Fact) -> bytes:
     )
 
 
-class Merge:
-    """How adding a fact went; anything but `NEW` and `REPEATED` is an anomaly to be counted."""
-
-    NEW = "new"
-    REPEATED = "repeated"
-    CONTESTED = "losing_fact"
-    OTHER_CONTENT = "same_id_other_content"
-    TOO_MANY = "too_many_facts"
+REPEATED = "repeated"
+OTHER_CONTENT = "same_id_other_content"
+LOSING = "losing_fact"
+TOO_MANY = "too_many_facts"
 
 
-def merge(facts: list[Fact], fact: Fact) -> tuple[str, bool]:
-    """Add `fact` to the set `facts` in place; returns how it went and whether the set changed.
+def merge(facts: list[Fact], fact: Fact) -> str | None:
+    """Add `fact` to the set `facts` in place; returns what was odd about it, or None.
 
     At most `FACTS_PER_SUBJECT_MAX` facts are kept, the least ones.
     """
-    source, ident, slot = fact[SOURCE], fact[ID], _SLOT[fact[KIND]]
-    how = Merge.NEW
-    for index, known in enumerate(facts):
+    ident = fact[ID]
+    slot = _SLOT[fact[KIND]]
+    odd = None
+    for known in facts:
+        if known[ID] == ident and known[SOURCE] == fact[SOURCE]:
+            return _merge_versions(facts, known, fact)
         if slot is not None and _SLOT[known[KIND]] == slot:
-            how = Merge.CONTESTED
-        if known[ID] == ident and known[SOURCE] == source:
-            if known == fact:
-                return Merge.REPEATED, False
-            smaller = canonical(fact) < canonical(known)
-            if smaller:
-                facts[index] = fact
-            return Merge.OTHER_CONTENT, smaller
+            odd = LOSING
     facts.append(fact)
     if len(facts) > FACTS_PER_SUBJECT_MAX:
-        greatest = max(facts, key=order)
-        facts.remove(greatest)
-        return Merge.TOO_MANY, greatest is not fact
-    return how, True
+        facts.remove(max(facts, key=order))
+        return TOO_MANY
+    return odd
+
+
+def _merge_versions(facts: list[Fact], known: Fact, fact: Fact) -> str:
+    if known == fact:
+        return REPEATED
+    if canonical(fact) < canonical(known):
+        facts[facts.index(known)] = fact
+    return OTHER_CONTENT
 
 
 def keep_least_listing(facts: list[Fact], listing: Fact) -> bool:

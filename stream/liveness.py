@@ -8,6 +8,7 @@ was alive for `ALIVE_FOR` after each.
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
+from schemas.events import SourceHeartbeat
 from schemas.moments import SECOND
 
 SOURCES_MAX = 64
@@ -91,17 +92,23 @@ class Liveness:
         if appended_at > life.heard_appended_at:
             life.heard_appended_at = appended_at
 
-    def heartbeat(self, source: str, at: int, ident: str, appended_at: int, seen: int, queued: int) -> None:
+    def applied_up_to(self, appended_at: int) -> None:
+        """Everything appended until then has been applied."""
+        self.newest_appended_at = max(self.newest_appended_at, appended_at)
+
+    def heartbeat(self, event: SourceHeartbeat, at: int, appended_at: int) -> None:
         """A source said that it is alive and what its switch counts."""
-        life = self.sources.get(source)
+        self.heard(event.source, appended_at)
+        life = self.sources.get(event.source)
         if life is None:
             return
         life.alive.add(at, at + ALIVE_FOR)
         life.heartbeat_appended_at = max(life.heartbeat_appended_at or 0, appended_at)
-        if (at, ident) >= life.heartbeat:
-            life.heartbeat = (at, ident)
+        if (at, event.id) >= life.heartbeat:
+            life.heartbeat = (at, event.id)
             life.clock_skew = at - appended_at
-            life.events_seen, life.callers_queued = seen, queued
+            life.events_seen = event.data.events_seen
+            life.callers_queued = event.data.callers_queued
 
     def expected(self) -> list[str]:
         """The sources that have to be alive: those configured, else all that ever sent a heartbeat."""

@@ -11,7 +11,7 @@ Sequence here is: facts (stream.facts) → story (stream.visits) → contributio
 from collections.abc import Callable
 from heapq import heappop, heappush
 from sys import intern
-from typing import Any
+from typing import Any, cast
 
 from schemas import events as ev
 from schemas.codec import Refusal
@@ -23,7 +23,7 @@ from stream import tally as t
 from stream.calls import Call
 from stream.cold import COLD_AFTER, Cold, pack, unpack
 from stream.counters import RoomCounters
-from stream.facts import Fact, Merge
+from stream.facts import Fact
 from stream.liveness import Liveness
 from stream.profile import Profile
 from stream.queues import Queue, SnapshotTimes
@@ -44,8 +44,10 @@ from stream.visits import (
 from stream.windows import HORIZON, Windows
 
 QUEUES_MAX = 32
-COOL_EVERY = 5_000
-"""Events between two looks for calls to pack."""
+DRIFT_COMPARED_WITHIN = 60 * SECOND
+"""An older snapshot, read while catching up, says nothing of the present line."""
+COOL_EVERY = 2_000
+"""New calls between two looks for calls to pack."""
 HEADLESS_ANOMALY_AFTER = 60 * SECOND
 LOST_AFTER_MAX = 8 * HOUR
 FORGET_AFTER = HORIZON + LOST_AFTER_MAX
@@ -83,6 +85,7 @@ class Room:
         self.outcomes_of_announcements: list[tuple[str, str, str]] = []
         self.settled: list[Settled] = []
         self.needed_since = 0
+        self.now = 0
         self._make_windows = make_windows
         self._dirty_visits: set[Visit] = set()
         self._dirty_calls: set[Call] = set()
@@ -90,29 +93,22 @@ class Room:
         self._heard: dict[str, int] = {}
         self._cold: dict[str, Cold] = {}
         self._cold_visits: dict[str, str] = {}
-        self._newest_at = 0
-        self._taken = 0
-        self._cooled_at = 0
+        self._cool_at = COOL_EVERY
 
     # Taking events -------------------------------------------------------------------------------------------
 
-    def take(self, event: ev.Event, at: int, appended_at: int, now: int) -> Refusal | None:
+    def take(self, event: ev.Event, at: int, appended_at: int) -> Refusal | None:
         """Add what `event` says; a refusal is returned when there is no room for its queue."""
         kind = type(event)
-        refusal = _TAKE[kind](self, event, at, now)
+        refusal = _TAKE[kind](self, event, at)
         if refusal is not None:
             return refusal
         seen = self.counters.events
         seen[kind] = seen.get(kind, 0) + 1
-        if kind not in _NOT_TELEPHONY:
-            source = event.source
-            if appended_at > self._heard.get(source, 0):
-                self._heard[source] = appended_at
-            if isinstance(event, ev.SourceHeartbeat):
-                self._take_heartbeat(event, at, appended_at)
-        if at > self._newest_at:
-            self._newest_at = at
-        self._taken += 1
+        if kind in _TELEPHONY:
+            self._heard[event.source] = appended_at
+            if kind is ev.SourceHeartbeat:
+                self.liveness.heartbeat(cast(ev.SourceHeartbeat, event), at, appended_at)
         return None
 
     def queue(self, name: str) -> Queue | None:
@@ -153,42 +149,33 @@ class Room:
         self._dirty_calls.add(call)
         return call
 
-    def _add(self, facts: list[Fact], fact: Fact) -> bool:
-        how, changed = f.merge(facts, fact)
-        if how is not Merge.NEW:
-            self.anomaly(how)
-        return changed
+    def _add(self, facts: list[Fact], kind: int, rank: int, event: Any, at: int, payload: tuple[Any, ...]) -> None:
+        quality = f.TIME_QUALITY[event.data.time_quality]
+        odd = f.merge(facts, (quality, at, rank, intern(event.source), event.id, kind, payload))
+        if odd is not None:
+            self.anomaly(odd)
 
     def anomaly(self, kind: str) -> None:
         """Count something that should not happen, and go on."""
         if self.counting:
             self.counters.anomalies[kind] += 1
 
-    def _take_visit_fact(self, kind: int, rank: int, event: Any, at: int) -> None:
-        data = event.data
-        quality = f.TIME_QUALITY[data.time_quality]
-        fact = (quality, at, rank, intern(event.source), event.id, kind, f.payload_of[kind](data))
-        self._add(self._visit(data.visit, at).facts, fact)
-
-    def _take_queued(self, event: ev.VisitQueued, at: int, _: int) -> Refusal | None:
+    def _take_queued(self, event: ev.VisitQueued, at: int) -> Refusal | None:
         data = event.data
         queue = self.queue(data.queue)
         if queue is None:
             return TOO_MANY_QUEUES
-        call = self._call(data.call, at)
-        payload = f.queued_payload(data, call.id, queue.name)
-        quality = f.TIME_QUALITY[data.time_quality]
-        fact = (quality, at, 0, intern(event.source), event.id, f.QUEUED, payload)
-        self._add(self._visit(data.visit, at).facts, fact)
+        payload = f.queued_payload(data, self._call(data.call, at).id, queue.name)
+        self._add(self._visit(data.visit, at).facts, f.QUEUED, 0, event, at, payload)
         return None
 
-    def _take_priority(self, event: ev.VisitPriority, at: int, _: int) -> None:
+    def _take_priority(self, event: ev.VisitPriority, at: int) -> None:
         self._visit(event.data.visit, at).add_to_timeline("priorities", (at, event.data.priority), keep_latest=True)
 
-    def _take_ringing(self, event: ev.VisitRinging, at: int, _: int) -> None:
+    def _take_ringing(self, event: ev.VisitRinging, at: int) -> None:
         self._ring(event.data, at, RINGING)
 
-    def _take_ring_no_answer(self, event: ev.VisitRingNoAnswer, at: int, _: int) -> None:
+    def _take_ring_no_answer(self, event: ev.VisitRingNoAnswer, at: int) -> None:
         self._ring(event.data, at, RING_NO_ANSWER)
 
     def _ring(self, data: ev.VisitRingingData, at: int, kind: int) -> None:
@@ -197,60 +184,57 @@ class Room:
         if visit.ringing is None or ring > visit.ringing:
             visit.ringing = ring
 
-    def _take_answered(self, event: ev.VisitAnswered, at: int, _: int) -> None:
+    def _take_answered(self, event: ev.VisitAnswered, at: int) -> None:
         data = event.data
-        quality = f.TIME_QUALITY[data.time_quality]
         payload = (intern(data.handler), data.queue)
-        fact = (quality, at, 0, intern(event.source), event.id, f.ANSWERED, payload)
-        self._add(self._visit(data.visit, at).facts, fact)
+        self._add(self._visit(data.visit, at).facts, f.ANSWERED, 0, event, at, payload)
 
-    def _take_left(self, event: ev.VisitLeft, at: int, _: int) -> None:
-        self._take_visit_fact(f.LEFT, f.OUTCOME_RANK[event.data.reason], event, at)
+    def _take_left(self, event: ev.VisitLeft, at: int) -> None:
+        data = event.data
+        self._add(self._visit(data.visit, at).facts, f.LEFT, f.OUTCOME_RANK[data.reason], event, at, (data.reason,))
 
-    def _take_held(self, event: ev.VisitHeld, at: int, _: int) -> None:
+    def _take_held(self, event: ev.VisitHeld, at: int) -> None:
         self._visit(event.data.visit, at).add_to_timeline("holds", (at, HELD), keep_latest=False)
 
-    def _take_resumed(self, event: ev.VisitResumed, at: int, _: int) -> None:
+    def _take_resumed(self, event: ev.VisitResumed, at: int) -> None:
         self._visit(event.data.visit, at).add_to_timeline("holds", (at, RESUMED), keep_latest=False)
 
-    def _take_ended(self, event: ev.VisitEnded, at: int, _: int) -> None:
-        self._take_visit_fact(f.ENDED, 0, event, at)
+    def _take_ended(self, event: ev.VisitEnded, at: int) -> None:
+        data = event.data
+        self._add(self._visit(data.visit, at).facts, f.ENDED, 0, event, at, (data.reason, data.to_queue))
 
-    def _take_wrapped_up(self, event: ev.VisitWrappedUp, at: int, _: int) -> None:
-        self._take_visit_fact(f.WRAPPED_UP, 0, event, at)
+    def _take_wrapped_up(self, event: ev.VisitWrappedUp, at: int) -> None:
+        data = event.data
+        self._add(self._visit(data.visit, at).facts, f.WRAPPED_UP, 0, event, at, (data.outcome_class, data.agency))
 
-    def _take_call_fact(self, kind: int, ident: str, payload: tuple[Any, ...], event: Any, at: int) -> Call:
-        call = self._call(ident, at)
-        quality = f.TIME_QUALITY[event.data.time_quality]
-        self._add(call.facts, (quality, at, 0, intern(event.source), event.id, kind, payload))
-        return call
-
-    def _take_offered(self, event: ev.CallOffered, at: int, _: int) -> None:
-        call = self._take_call_fact(f.OFFERED, event.data.call, f.offered_payload(event.data), event, at)
+    def _take_offered(self, event: ev.CallOffered, at: int) -> None:
+        data = event.data
+        call = self._call(data.call, at)
+        self._add(call.facts, f.OFFERED, 0, event, at, f.offered_payload(data))
         first = call.offer is None
         call.offer = c.offer_of(call)
-        if first and self.counting and not event.data.test:
-            data = event.data
+        if first and self.counting and not data.test:
             service = data.service if data.service in self.services else "other"
             key = (service, data.origin or "unknown", data.channel or "voice")
             self.counters.calls_offered[key] = self.counters.calls_offered.get(key, 0) + 1
 
-    def _take_refused(self, event: ev.CallRefused, at: int, _: int) -> Refusal | None:
-        if event.data.queue is not None and self.queue(event.data.queue) is None:
-            return TOO_MANY_QUEUES
+    def _take_refused(self, event: ev.CallRefused, at: int) -> Refusal | None:
         data = event.data
-        self._take_call_fact(f.REFUSED, data.call, f.payload_of[f.REFUSED](data), event, at)
+        if data.queue is not None and self.queue(data.queue) is None:
+            return TOO_MANY_QUEUES
+        self._add(self._call(data.call, at).facts, f.REFUSED, 0, event, at, (data.queue, data.reason))
         return None
 
-    def _take_call_ended(self, event: ev.CallEnded, at: int, _: int) -> None:
+    def _take_call_ended(self, event: ev.CallEnded, at: int) -> None:
         data = event.data
-        self._take_call_fact(f.CALL_ENDED, data.call, f.payload_of[f.CALL_ENDED](data), event, at)
+        self._add(self._call(data.call, at).facts, f.CALL_ENDED, 0, event, at, (data.reason,))
 
-    def _take_rung_back(self, event: ev.CallRungBack, at: int, _: int) -> None:
+    def _take_rung_back(self, event: ev.CallRungBack, at: int) -> None:
         data = event.data
-        self._take_call_fact(f.RUNG_BACK, data.for_call, f.payload_of[f.RUNG_BACK](data), event, at)
+        payload = (data.call, data.result, data.handler)
+        self._add(self._call(data.for_call, at).facts, f.RUNG_BACK, 0, event, at, payload)
 
-    def _take_handler_state(self, event: ev.HandlerState, at: int, _: int) -> None:
+    def _take_handler_state(self, event: ev.HandlerState, at: int) -> None:
         data = event.data
         handler = self.handlers.get(intern(data.handler))
         if handler is None:
@@ -264,10 +248,10 @@ class Room:
                     self._dirty_visits.add(affected)
         self.handlers.in_queues(handler, (at, event.id), data.queues, data.team)
 
-    def _take_handler_snapshot(self, event: ev.HandlerSnapshot, at: int, _: int) -> None:
+    def _take_handler_snapshot(self, event: ev.HandlerSnapshot, at: int) -> None:
         self.handlers.snapshot(event.source, at, event.id, event.data.handlers)
 
-    def _take_queue_snapshot(self, event: ev.QueueSnapshot, at: int, now: int) -> Refusal | None:
+    def _take_queue_snapshot(self, event: ev.QueueSnapshot, at: int) -> Refusal | None:
         data = event.data
         queue = self.queue(data.queue)
         if queue is None:
@@ -276,8 +260,8 @@ class Room:
         taken_at = micros(data.taken_at)
         snapshots = queue.snapshots_of(source)
         listed = snapshots.part(taken_at, data.part, data.parts, data.waiting)
-        if listed is not None and taken_at == snapshots.times[-1]:
-            self.settle(now)
+        if listed is not None and taken_at == snapshots.times[-1] and self.now - taken_at <= DRIFT_COMPARED_WITHIN:
+            self.settle(self.now)
             queue.drift[source] = self._drift(queue, source, taken_at, listed)
         quality = f.TIME_QUALITY[data.time_quality]
         for waiting in data.waiting:
@@ -295,8 +279,10 @@ class Room:
     def _suspect_unlisted(self, queue: Queue, source: str, snapshots: SnapshotTimes) -> None:
         for ident in queue.line.visits():
             visit = self.visits[ident]
-            told = story(visit)
-            if told and told.source == source and snapshots.prove_gone(self._last_known(visit, told)):
+            counting = visit.counting
+            assert counting is not None
+            known = max(counting.queued_at, visit.last_at, visit.last_seen(source))
+            if counting.source == source and snapshots.prove_gone(known):
                 self._dirty_visits.add(visit)
 
     def _drift(self, queue: Queue, source: str, taken_at: int, listed: list[ev.WaitingNow]) -> int:
@@ -304,8 +290,9 @@ class Room:
         theirs = {waiting.visit: waiting for waiting in listed}
         ours = []
         for ident in queue.line.visits():
-            told = story(self.visits[ident])
-            if told and told.queued_at <= taken_at and (ident in theirs or told.source == source):
+            counting = self.visits[ident].counting
+            assert counting is not None
+            if counting.queued_at <= taken_at and (ident in theirs or counting.source == source):
                 ours.append(ident)
         missing = 0
         for ident in theirs.keys() - set(ours):
@@ -321,36 +308,35 @@ class Room:
             misplaced = sum(a != b for a, b in zip(shared, by_theirs, strict=True))
         return missing + surplus + misplaced
 
-    def _take_heartbeat(self, event: ev.SourceHeartbeat, at: int, appended_at: int) -> None:
-        data = event.data
-        self.liveness.heartbeat(event.source, at, event.id, appended_at, data.events_seen, data.callers_queued)
-
-    def _take_announcement_outcome(self, event: ev.AnnouncementOutcome, _: int, __: int) -> None:
+    def _take_announcement_outcome(self, event: ev.AnnouncementOutcome, _: int) -> None:
         data = event.data
         self.outcomes_of_announcements.append((data.announcement, data.visit, data.outcome))
 
-    def _take_nothing(self, _: Any, __: int, ___: int) -> None:
-        """Rosters, profiles and notes change no figure of this version."""
+    def _take_nothing(self, _: Any, __: int) -> None:
+        """Heartbeats are heard by `take`; rosters, profiles and notes change no figure of this version."""
 
     # Settling ------------------------------------------------------------------------------------------------
 
     def settle(self, now: int) -> None:
         """Make everything counted equal to what the facts say, as of `now`."""
+        self.now = now
         while self._dirty_visits or self._dirty_calls:
             visits, self._dirty_visits = self._dirty_visits, set()
+            stories: dict[Visit, Story] = {}
             for visit in visits:
                 told = story(visit)
                 if told is not None:
+                    stories[visit] = told
                     self._link(visit, told.call)
             calls, self._dirty_calls = self._dirty_calls, set()
             for call in calls:
-                self._settle_call(call, now)
+                self._settle_call(call, stories, now)
         for source, appended_at in self._heard.items():
             self.liveness.heard(source, appended_at)
         self._heard.clear()
-        if self._taken >= self._cooled_at + COOL_EVERY:
-            self._cooled_at = self._taken
+        if len(self.calls) >= self._cool_at:
             self._cool()
+            self._cool_at = len(self.calls) + COOL_EVERY
 
     def wake(self, now: int) -> None:
         """Settle the visits whose time has come."""
@@ -388,12 +374,12 @@ class Room:
             self.headless.discard(visit.id)
         self._dirty_calls.add(call)
 
-    def _settle_call(self, call: Call, now: int) -> None:
+    def _settle_call(self, call: Call, known: dict[Visit, Story], now: int) -> None:
         stories: list[tuple[Visit, Story]] = []
         first: Visit | None = None
         first_told: Story | None = None
         for visit in call.visits:
-            told = story(visit)
+            told = known.get(visit) or story(visit)
             assert told is not None
             stories.append((visit, told))
             if told.kind == "call" and (
@@ -408,7 +394,7 @@ class Room:
             outcome = self._outcome(visit, told, visit is first, now)
             part = TESTED if test else (CALLBACK if told.kind == "callback" else COUNTED)
             self._contribute(visit, told, outcome, part, offer)
-            self._count(visit, Counting(told.queue, part, outcome, told.queued_at, told.line_key))
+            self._count(visit, Counting(told.queue, part, outcome, told.queued_at, told.line_key, told.source))
             if part == COUNTED:
                 self._move_counters(visit, told, outcome)
                 if outcome is not None and outcome != t.LOST:
@@ -595,7 +581,7 @@ class Room:
 
     def _cool(self) -> None:
         """Pack the calls nobody has spoken of for an hour."""
-        before = self._newest_at - COLD_AFTER
+        before = max(call.last_at for call in self.calls.values()) - COLD_AFTER
         cooled = []
         for call in self.calls.values():
             last_at = call.last_at
@@ -700,7 +686,7 @@ def _replace(windows: Windows, before: tuple[t.Atom, ...], after: tuple[t.Atom, 
             windows.add(atom)
 
 
-_TAKE: dict[type, Callable[[Room, Any, int, int], Refusal | None]] = {
+_TAKE: dict[type, Callable[[Room, Any, int], Refusal | None]] = {
     ev.CallOffered: Room._take_offered,
     ev.CallRefused: Room._take_refused,
     ev.CallEnded: Room._take_call_ended,
@@ -725,4 +711,11 @@ _TAKE: dict[type, Callable[[Room, Any, int, int], Refusal | None]] = {
     ev.ProfilePublished: Room._take_nothing,
     ev.Note: Room._take_nothing,
 }
-_NOT_TELEPHONY = frozenset({ev.AnnouncementOutcome, ev.RosterPlanned, ev.RosterAbsence, ev.ProfilePublished, ev.Note})
+_TELEPHONY = _TAKE.keys() - {
+    ev.AnnouncementOutcome,
+    ev.RosterPlanned,
+    ev.RosterAbsence,
+    ev.ProfilePublished,
+    ev.Note,
+}
+"""Only these say that a telephone system is alive."""

@@ -126,6 +126,7 @@ class Counting(NamedTuple):
     outcome: int | None
     queued_at: int
     line_key: "LineKey"
+    source: str
 
 
 LineKey = tuple[int, int, int, str]

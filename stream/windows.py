@@ -54,10 +54,12 @@ class RollingWindows:
     minutes, and so on; a window is the sum of the rings inside it, and time moves seconds from ring to ring.
     """
 
-    __slots__ = ("_cells", "_day_ends", "_day_starts_second", "_edges", "_rings", "_today", "clock")
+    __slots__ = ("_cells", "_changes", "_day_ends", "_day_starts_second", "_edges", "_rings", "_today", "clock")
 
     def __init__(self) -> None:
         self.clock = 0
+        self._changes: dict[Atom, int] = {}
+        """Atoms that came (1) or went (-1) since the last reading; most of what comes and goes cancels out."""
         self._cells: dict[int, list[Atom]] = {}
         self._rings: list[Tally] = [{} for _ in _LENGTHS]
         self._edges = [1 - length for length in _LENGTHS]
@@ -66,30 +68,32 @@ class RollingWindows:
         self._day_ends = 0
 
     def add(self, atom: Atom) -> None:
-        second = atom[0] // SECOND
-        if second < self._edges[-1]:
-            return
-        cell = self._cells.get(second)
-        if cell is None:
-            self._cells[second] = [atom]
-        else:
-            cell.append(atom)
-        if atom[0] <= self.clock:
-            self._fold(second, atom, 1)
+        self._changes[atom] = self._changes.get(atom, 0) + 1
 
     def remove(self, atom: Atom) -> None:
-        second = atom[0] // SECOND
-        if second < self._edges[-1]:
-            return
-        cell = self._cells[second]
-        cell.remove(atom)
-        if not cell:
-            del self._cells[second]
-        if atom[0] <= self.clock:
-            self._fold(second, atom, -1)
+        self._changes[atom] = self._changes.get(atom, 0) - 1
+
+    def settle(self) -> None:
+        """Bring what came and went since the last reading into the sums."""
+        for atom, count in self._changes.items():
+            second = atom[0] // SECOND
+            if count == 0 or second < self._edges[-1]:
+                continue
+            if count > 0:
+                self._cells.setdefault(second, []).extend([atom] * count)
+            else:
+                cell = self._cells[second]
+                for _ in range(-count):
+                    cell.remove(atom)
+                if not cell:
+                    del self._cells[second]
+            if atom[0] <= self.clock:
+                self._fold(second, atom, count)
+        self._changes.clear()
 
     def advance(self, now: int) -> None:
         """Move the clock to `now`; a `now` in the past changes nothing."""
+        self.settle()
         before = self.clock
         if now <= before:
             return
