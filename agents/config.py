@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from agents.broker import Broker
 from schemas.moments import SECOND
+from schemas.topics import PARTITIONS_DEFAULT
 from stream.profile import Announce, Profile, QueueTarget
 
 PREFIX = "OCC_"
@@ -56,7 +57,7 @@ class KafkaSettings(Group):
     """`bootstrap_servers` empty means this project's embedded broker."""
 
     bootstrap_servers: str = ""
-    partitions: Annotated[int, Field(ge=1, le=1000)] = 1
+    partitions: Annotated[int, Field(ge=1, le=1000)] = PARTITIONS_DEFAULT
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 10
 
