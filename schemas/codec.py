@@ -247,9 +247,19 @@ def _texts(value: object, member: str) -> Iterator[tuple[str, str]]:
 
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _PATH = re.compile(r" - at (?:`key` in )?`\$([^`]*)`\Z")
-# The beginnings of msgspec's messages that repeat no value; what follows is a type or a bound of ours.
-_EXPECTED = re.compile(r"Expected [\w`|,<>= .-]+\Z")
-_PLAIN_WORDS = {
+_TYPES = re.compile(r"`([a-z |]+)`")
+_WORDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "datetime": "a moment",
+    "date": "a day",
+}
+# msgspec's messages that repeat no value; any other tells only that something is wrong.
+_PROBLEMS = {
     "Expected `datetime` with a timezone component": "is a moment without an offset",
     "Invalid RFC3339 encoded datetime": "is not an RFC 3339 moment",
     "Invalid RFC3339 encoded date": "is not an RFC 3339 date",
@@ -265,15 +275,21 @@ def _explain(message: str) -> Refusal:
     problem = message[: path.start()] if path else message
     if missing := _MISSING.fullmatch(problem):
         return Refusal("missing_member", "is missing", f"{member}.{missing[1]}" if member else missing[1])
+    return Refusal("bad_value", _PROBLEMS.get(problem) or _in_words(problem), member or None)
+
+
+def _in_words(problem: str) -> str:
     if problem.startswith("Invalid enum value"):
-        why = "is not one of the values of this member"
-    elif "matching regex" in problem:
-        why = "is not a token: a telephone number, or with control characters"
-    elif _EXPECTED.match(problem):
-        why = f"is wrong: {problem[0].lower()}{problem[1:].replace('`', '')}"
-    else:
-        why = _PLAIN_WORDS.get(problem, "is not what this member holds")
-    return Refusal("bad_value", why, member or None)
+        return "is not one of the values of this member"
+    if "matching regex" in problem:
+        return "is not a token: a telephone number, or with control characters"
+    if problem.startswith("Expected "):
+        return "is wrong: " + _TYPES.sub(_type_in_words, problem.replace("Expected", "expected"))
+    return "is not what this member holds"
+
+
+def _type_in_words(types: re.Match[str]) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in types[1].split(" | "))
 
 
 def _utc(moment: object) -> str:

@@ -88,7 +88,7 @@ AUDIT = Topic(
     key="centre",
     retention_ms=6 * 365 * DAY_MS,
     owner="information governance",
-    content="Who collected, combined, consulted, disclosed or erased what, and when (Data Protection Act 2018, s. 62).",
+    content="Who collected, combined, consulted, disclosed or erased what (Data Protection Act 2018, s. 62).",
 )
 
 TOPICS = (EVENTS, ANNOUNCEMENTS, BOARD, FACTS, STATE, DEAD, AUDIT)
