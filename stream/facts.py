@@ -211,16 +211,12 @@ def _merge_versions(facts: list[Fact], known: Fact, fact: Fact) -> str:
     return OTHER_CONTENT
 
 
-def keep_least_listing(facts: list[Fact], listing: Fact) -> bool:
-    """Keep, of all snapshots that list a visit, the one that wins; returns whether that is now `listing`."""
+def listing_place(facts: list[Fact], listing: tuple[int, int, int, str, str]) -> int | None:
+    """Where a snapshot's listing goes that is of the order `listing`, or None: of all, only the least is kept."""
     for index, known in enumerate(facts):
         if known[KIND] == LISTED:
-            if order(listing) < order(known):
-                facts[index] = listing
-                return True
-            return False
-    facts.append(listing)
-    return True
+            return index if listing < order(known) else None
+    return len(facts)
 
 
 def order(fact: Fact) -> tuple[int, int, int, str, str]:

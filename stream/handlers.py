@@ -34,7 +34,6 @@ class Handler:
     states: list[StateFact] = field(default_factory=list)
     queues: tuple[str, ...] = ()
     queues_known: tuple[int, str] = (0, "")
-    team: str | None = None
     answered: list[tuple[int, str]] = field(default_factory=list)
     """(ended_at, visit) of the conversations whose wrap-up has to be read from the states, in time order."""
 
@@ -47,6 +46,10 @@ class Snapshot:
     id: str
     handlers: dict[str, HandlerNow]
     rhythm: int | None = None
+
+
+def _at(state: StateFact) -> int:
+    return state[0]
 
 
 class Handlers:
@@ -84,60 +87,51 @@ class Handlers:
         if known is not None and (at, ident) <= (known.at, known.id):
             return
         rhythm = None if known is None else at - known.at
-        listed = {handler.handler: handler for handler in handlers}
-        self.snapshots[source] = Snapshot(at, ident, listed, rhythm)
-        for handler in handlers:
-            entry = self.get(handler.handler)
-            if entry is not None:
-                self.in_queues(entry, (at, ident), handler.queues, handler.team)
+        self.snapshots[source] = Snapshot(at, ident, {handler.handler: handler for handler in handlers}, rhythm)
 
-    def in_queues(
-        self, handler: Handler, known: tuple[int, str], queues: tuple[str, ...] | None, team: str | None
-    ) -> None:
-        """Take what was said at `known` of a handler's queues and team, unless something newer is known."""
-        if known < handler.queues_known:
-            return
-        handler.queues_known = known
-        if queues is not None:
+    def in_queues(self, handler: Handler, known: tuple[int, str], queues: tuple[str, ...] | None) -> None:
+        """Take what an event said at `known` of a handler's queues, unless something newer is known."""
+        if queues is not None and known > handler.queues_known:
+            handler.queues_known = known
             handler.queues = queues
-        if team is not None:
-            handler.team = team
 
-    def state_at(self, ident: str, now: int) -> str:
-        """The state of a handler at `now`, or `unknown`."""
-        handler = self.by_id[ident]
-        index = bisect_right(handler.states, now, key=lambda state: state[0])
+    def now(self, ident: str, now: int) -> tuple[str, tuple[str, ...]]:
+        """(state or `unknown`, queues) of a handler at `now`: the newest word of events and snapshots."""
+        handler = self.by_id.get(ident) or Handler()
+        index = bisect_right(handler.states, now, key=_at)
         last = handler.states[index - 1] if index else None
-        heard_at = last[0] if last else 0
-        name = STATES[last[1]] if last else UNKNOWN
-        sources = {state[3] for state in handler.states[max(0, index - 3) : index]}
-        rhythms = []
+        heard_at, name = (last[0], STATES[last[1]]) if last is not None else (0, UNKNOWN)
+        queues, queues_at = handler.queues, handler.queues_known[0]
+        rhythm: int | None = None
         for source, snapshot in self.snapshots.items():
             listed = snapshot.handlers.get(ident)
-            if listed is None and source not in sources:
+            if listed is None and (last is None or source != last[3]):
                 continue
             if snapshot.rhythm is not None:
-                rhythms.append(snapshot.rhythm)
+                rhythm = max(rhythm or 0, snapshot.rhythm)
             if snapshot.at >= heard_at:
                 heard_at = snapshot.at
                 name = listed.state if listed is not None else "logged_out"
-        if rhythms and now - heard_at > SILENT_AFTER + max(rhythms):
-            return UNKNOWN
-        return name
+            if listed is not None and snapshot.at >= queues_at:
+                queues, queues_at = listed.queues, snapshot.at
+        if rhythm is not None and now - heard_at > SILENT_AFTER + rhythm:
+            name = UNKNOWN
+        return name, queues
 
     def counts(self, now: int) -> dict[tuple[str, str], int]:
         """How many handlers are in each (queue, state) at `now`."""
         counts: dict[tuple[str, str], int] = {}
-        for ident, handler in self.by_id.items():
-            state = self.state_at(ident, now)
-            for queue in handler.queues:
+        listed = (ident for snapshot in self.snapshots.values() for ident in snapshot.handlers)
+        for ident in {*self.by_id, *listed}:
+            state, queues = self.now(ident, now)
+            for queue in queues:
                 counts[queue, state] = counts.get((queue, state), 0) + 1
         return counts
 
     def prune(self, before: int) -> None:
         """Forget states older than `before`, but for the last one, and handlers nobody has heard of since."""
         for ident, handler in list(self.by_id.items()):
-            index = bisect_left(handler.states, before, key=lambda state: state[0])
+            index = bisect_left(handler.states, before, key=_at)
             if index == len(handler.states) and handler.queues_known[0] < before:
                 del self.by_id[ident]
                 continue
@@ -152,7 +146,7 @@ def wrap_up_after(handler: Handler, ended_at: int) -> tuple[int, int] | None:
     logs out; an interval still open is unknown.
     """
     states = handler.states
-    index = bisect_left(states, ended_at, key=lambda state: state[0])
+    index = bisect_left(states, ended_at, key=_at)
     while index < len(states) and states[index][0] <= ended_at + WRAP_UP_STARTS_WITHIN:
         started_at, rank = states[index][0], states[index][1]
         if rank in (_TALKING, _LOGGED_OUT):

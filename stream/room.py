@@ -246,7 +246,7 @@ class Room:
                 affected = self.find(visit)
                 if affected is not None:
                     self._dirty_visits.add(affected)
-        self.handlers.in_queues(handler, (at, event.id), data.queues, data.team)
+        self.handlers.in_queues(handler, (at, event.id), data.queues)
 
     def _take_handler_snapshot(self, event: ev.HandlerSnapshot, at: int) -> None:
         self.handlers.snapshot(event.source, at, event.id, event.data.handlers)
@@ -267,10 +267,12 @@ class Room:
         for waiting in data.waiting:
             visit = self.find(waiting.visit) or self._visit(waiting.visit, 0)
             call = self._call(waiting.call, at)
-            payload = f.listed_payload(waiting, call.id, queue.name)
-            fact = (quality, at, 1, source, event.id, f.LISTED, payload)
-            news = visit.seen_by(source, taken_at)
-            if f.keep_least_listing(visit.facts, fact) or (news and not visit.is_waiting):
+            news = visit.seen_by(source, taken_at) and not visit.is_waiting
+            place = f.listing_place(visit.facts, (quality, at, 1, source, event.id))
+            if place is not None:
+                payload = f.listed_payload(waiting, call.id, queue.name)
+                visit.facts[place : place + 1] = [(quality, at, 1, source, event.id, f.LISTED, payload)]
+            if news or place is not None:
                 self._dirty_visits.add(visit)
         if listed is not None:
             self._suspect_unlisted(queue, source, snapshots)
