@@ -1,7 +1,8 @@
 import json
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import CliRunner
 
 from agents import topics
@@ -30,24 +31,18 @@ async def test_another_partition_count_is_a_difference_and_is_left_alone(broker,
 
 
 async def test_a_topic_stamped_by_its_producers_is_a_difference(broker, created):
+    async def configure(**config: str) -> None:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, AUDIT.name, config)])
+
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
     try:
-        await _remade(admin, {**AUDIT.kafka_config(), "message.timestamp.type": "CreateTime"})
-        audit = next(
-            found for found in await topics.inspect(broker.bootstrap, PARTITIONS_DEFAULT) if found.name == AUDIT.name
-        )
-        assert audit.differences == ("message.timestamp.type is CreateTime, expected LogAppendTime",)
+        await configure(**{**AUDIT.kafka_config(), "message.timestamp.type": "CreateTime"})
+        there = {found.name: found for found in await topics.inspect(broker.bootstrap, PARTITIONS_DEFAULT)}
+        assert there[AUDIT.name].differences == ("message.timestamp.type is CreateTime, expected LogAppendTime",)
     finally:
-        await _remade(admin, AUDIT.kafka_config())
+        await configure(**AUDIT.kafka_config())
         await admin.close()
-
-
-async def _remade(admin: AIOKafkaAdminClient, config: dict[str, str]) -> None:
-    await admin.delete_topics([AUDIT.name])
-    while AUDIT.name in await admin.list_topics():
-        pass
-    await admin.create_topics([NewTopic(AUDIT.name, PARTITIONS_DEFAULT, 1, topic_configs=config)])
 
 
 def test_the_command_fails_where_a_topic_is_not_as_it_should_be(broker):
