@@ -26,7 +26,8 @@ from schemas.events import (
     VisitRingNoAnswer,
 )
 from schemas.moments import SECOND, micros
-from telephony.asterisk_ami import PART_SIZE, Translator
+from telephony.asterisk_ami import CHANNELS_MAX, LISTED_MAX, Translator
+from telephony.asterisk_events import PART_SIZE
 from telephony.pseudonyms import KeyRing
 
 EIGHT = 1_795_507_200 * SECOND  # 2026-11-24 08:00 UTC
@@ -362,6 +363,7 @@ def test_leg_to_a_handler_is_no_call() -> None:
     switch.waits(0, A)
     switch.rings_in(3, B, "s", Channel="PJSIP/ann-00000002", ChannelState=0, Linkedid=A, CallerIDNum="2001")
     switch.hangs_up(11, B)
+    switch.rings_in(12, C, "s", Linkedid=A)  # a leg that a call picked up or was forked to
     assert [event.data.call for event in switch.of(CallOffered)] == [A]
     assert switch.of(CallEnded) == []
 
@@ -435,6 +437,19 @@ def test_switch_that_stops_makes_nobody_abandon() -> None:
     switch.says(10.5, "Shutdown", Shutdown="Cleanly", Restart="False")
     assert switch.reasons() == ["abandoned", "withdrawn"]
     assert second(switch.of(VisitLeft)[-1]) == 10
+
+
+def test_switch_that_stops_between_leave_and_hangup_makes_nobody_abandon_either() -> None:
+    switch = Switch()
+    switch.waits(0, A)
+    switch.waits(0, B)
+    switch.requests_hangup(10, B)
+    switch.leaves(10, B, abandon=True)
+    switch.leaves(10, A, abandon=True)
+    switch.says(10, "Shutdown", Shutdown="Uncleanly", Restart="False")
+    assert switch.reasons() == ["withdrawn"]
+    switch.hangs_up(10, B)
+    assert switch.reasons() == ["withdrawn", "abandoned"]
 
 
 def test_hangup_that_nobody_requested_is_an_abandon_when_no_shutdown_follows() -> None:
@@ -593,6 +608,28 @@ def test_handler_who_asks_in_a_second_queue_waits_there_for_their_caller() -> No
     assert [event.data.visit for event in switch.of(VisitAnswered)] == [f"{A}#1", f"{C}#1"]
 
 
+def test_handler_who_rings_a_queue_after_their_conversation_rings_for_themselves() -> None:
+    own = {"Channel": "PJSIP/ann-00000003", "CallerIDNum": "2001"}
+    over = Switch()
+    over.member(0, "Added")
+    over.waits(0, A)
+    over.answers(4, A)
+    over.agent(20, "Complete", A, Reason="caller")
+    over.joins(30, C, "101-secondary", **own)
+
+    restarted = Switch()
+    restarted.says_unstamped(0, "FullyBooted", Uptime=100)
+    restarted.member(0, "Added")
+    restarted.waits(0, A)
+    restarted.answers(4, A)
+    restarted.says_unstamped(30, "FullyBooted", Uptime=3)
+    restarted.joins(40, C, "101-secondary", **own)
+
+    for switch in (over, restarted):
+        assert switch.of(VisitQueued)[-1].data.call == C
+        assert len(switch.of(CallOffered)) == 1
+
+
 # Handlers
 
 
@@ -711,7 +748,10 @@ def test_caller_missing_from_one_snapshot_is_still_counted_and_from_two_no_more(
     switch.waits(0, A)
     switch.listing(10, params("101"))
     assert switch.translator.callers_queued == 1
-    switch.listing(15, params("101"))
+    switch.listing(15, params("101"), entry("101", A, 1, 15))
+    switch.listing(20, params("101"))
+    assert switch.translator.callers_queued == 1
+    switch.listing(25, params("101"))
     assert switch.translator.callers_queued == 0
     assert switch.reasons() == []
 
@@ -721,9 +761,19 @@ def test_listing_with_a_block_missing_proves_nothing() -> None:
     switch.waits(0, A)
     assert switch.listing(10, params("101"), items=2) == []
     assert switch.translator.skipped["incomplete_listing"] == 1
-    broken = entry("101", A, 1, 10) | {"Wait": "soon"}
-    assert switch.listing(20, params("101"), broken) == []
+    for wait in ("soon", "999999999"):
+        broken = entry("101", A, 1, 10) | {"Wait": wait}
+        assert switch.listing(20, params("101"), broken) == []
     assert switch.translator.callers_queued == 1
+
+
+def test_listing_cut_off_by_a_new_login_is_forgotten() -> None:
+    switch = Switch()
+    switch.says_unstamped(10, **entry("101", A, 1, 5))
+    switch.says_unstamped(12, "FullyBooted", Uptime=100)
+    events = switch.listing(13, params("101"))
+    assert [type(event) for event in events] == [QueueSnapshot, HandlerSnapshot]
+    assert switch.of(VisitQueued) == []
 
 
 def test_caller_moved_up_is_seen_in_the_next_snapshot_since_no_event_says_so() -> None:
@@ -763,6 +813,19 @@ def test_handlers_are_listed_with_their_queues_and_absence_means_logged_out() ->
 
 
 # Whatever comes
+
+
+def test_calls_that_never_end_and_listings_without_end_are_bounded() -> None:
+    switch = Switch()
+    for number in range(CHANNELS_MAX + 3):
+        switch.rings_in(0, f"pbx1-{number}.1")
+    assert switch.translator.calls_up == CHANNELS_MAX
+    assert switch.translator.skipped["no_room"] == 3
+
+    for _ in range(LISTED_MAX + 1):
+        switch.says_unstamped(10, **params("101"))
+    assert switch.translator.skipped["no_room"] == 4
+    assert switch.says_unstamped(10, "QueueStatusComplete", ListItems=LISTED_MAX + 1) == []
 
 
 NAMES = [
