@@ -63,7 +63,7 @@ def decode(value: bytes | None, appended_at: int | None = None) -> Arrival | Ref
         return _decode_carefully(value, appended_at)
     try:
         event = _read(value)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError):
         return _decode_carefully(value, appended_at)
     at = micros(event.time)
     if not MOMENT_MIN <= at < MOMENT_MAX:

@@ -1,5 +1,6 @@
 """What the examples cannot show: the clock of arrival, repeated members, odd bytes, canonical form."""
 
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -54,6 +55,12 @@ def test_a_repeated_type_is_read_as_the_last_one():
 @pytest.mark.parametrize("junk", [b"9" * 5000, b"1e999", b"[[1, 2.5e-3], {}]", b'"\\ud800"', b'"\\u0000"', b"null"])
 def test_members_nobody_knows_are_ignored_whatever_they_hold(junk: bytes):
     assert accepted(held(b'"data":{', b'"data":{"x":' + junk + b",")) == decode(HELD)
+    assert accepted(held(b'"data":{', b'"data":{"\\u0078":' + junk + b",")) == decode(HELD)
+
+
+def test_a_control_character_is_refused_raw_and_escaped():
+    assert refused(held(b'"v"', b'"\x7f"')) == refused(held(b'"v"', b'"\\u007f"')) == ("bad_value", "data.visit")
+    assert refused(held(b'"v"', b'"\xc2\x85"')) == refused(held(b'"v"', b'"\\u0085"')) == ("bad_value", "data.visit")
 
 
 def test_bytes_that_are_not_utf8_are_not_json_even_in_a_member_nobody_knows():
@@ -73,6 +80,13 @@ def nested(depth: int) -> bytes:
 def test_a_record_may_nest_to_the_limit_and_no_deeper():
     assert accepted(nested(DEPTH_MAX)) == decode(HELD)
     assert refused(nested(DEPTH_MAX + 1)) == ("too_deep", None)
+
+
+def test_a_caller_deep_in_its_own_calls_is_told_too_deep_instead_of_raised_at():
+    def within(calls: int) -> tuple[str, str | None]:
+        return within(calls - 1) if calls else refused(nested(DEPTH_MAX))
+
+    assert within(sys.getrecursionlimit() - DEPTH_MAX) == ("too_deep", None)
 
 
 def test_brackets_inside_strings_are_not_nesting():
