@@ -47,6 +47,15 @@ async def consumer(servers: str, *topics: str, **options: Any) -> AsyncIterator[
         yield client
 
 
+@asynccontextmanager
+async def member(servers: str, group: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that shares `topic` with the others of `group`, from its end on; it commits only when told."""
+    options = {"group_id": group, "enable_auto_commit": False, "auto_offset_reset": "latest"}
+    async with _started(AIOKafkaConsumer(topic, bootstrap_servers=servers, **options), servers) as client:
+        await partitions(client, topic)
+        yield client
+
+
 async def partitions(client: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
     """All partitions of `topic`; ClickException when there is no such topic."""
     await client.topics()
