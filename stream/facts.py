@@ -97,6 +97,8 @@ _MEMBERS = {
     CALL_ENDED: ("reason",),
     RUNG_BACK: ("call", "result", "handler"),
 }
+_MEMBERS[LISTED] = _MEMBERS[QUEUED]
+QUEUED_AT: Final = _MEMBERS[QUEUED].index("queued_at")
 
 
 def _payload_of(kind: int) -> Callable[[Any], tuple[Any, ...]]:
@@ -152,6 +154,7 @@ def offered_payload(data: events.CallOfferedData) -> tuple[Any, ...]:
 
 _TYPE_NAMES = {
     QUEUED: events.VisitQueued,
+    LISTED: events.QueueSnapshot,
     ANSWERED: events.VisitAnswered,
     LEFT: events.VisitLeft,
     ENDED: events.VisitEnded,
@@ -164,13 +167,17 @@ _TYPE_NAMES = {
 
 
 def canonical(fact: Fact) -> bytes:
-    """What decides between two versions of one fact: the event's known members, keys sorted, moments in µs."""
+    """What decides between two versions of one fact: the event's known members, keys sorted, moments in µs.
+
+    Orders versions as the codec's canonical bytes do, so a `time_quality` of `exact`, the default, is left out.
+    """
     kind = fact[KIND]
     members = _MEMBERS[kind]
     data: dict[str, Any] = {
         name: value for name, value in zip(members, fact[PAYLOAD], strict=True) if value is not None
     }
-    data["time_quality"] = QUALITY_NAMES[fact[QUALITY]]
+    if fact[QUALITY]:
+        data["time_quality"] = QUALITY_NAMES[fact[QUALITY]]
     return orjson.dumps(
         {"data": data, "time": fact[AT], "type": str(_TYPE_NAMES[kind].__struct_config__.tag)},
         option=orjson.OPT_SORT_KEYS,
@@ -186,13 +193,13 @@ TOO_MANY = "too_many_facts"
 def merge(facts: list[Fact], fact: Fact) -> str | None:
     """Add `fact` to the set `facts` in place; returns what was odd about it, or None.
 
-    At most `FACTS_PER_SUBJECT_MAX` facts are kept, the least ones.
+    At most `FACTS_PER_SUBJECT_MAX` facts are kept, the least ones. A listing is a version of no other fact.
     """
     ident = fact[ID]
     slot = _SLOT[fact[KIND]]
     odd = None
     for known in facts:
-        if known[ID] == ident and known[SOURCE] == fact[SOURCE]:
+        if known[ID] == ident and known[SOURCE] == fact[SOURCE] and known[KIND] != LISTED:
             return _merge_versions(facts, known, fact)
         if slot is not None and _SLOT[known[KIND]] == slot:
             odd = LOSING
@@ -215,13 +222,18 @@ def listing_place(facts: list[Fact], listing: tuple[int, int, int, str, str]) ->
     """Where a snapshot's listing goes that is of the order `listing`, or None: of all, only the least is kept."""
     for index, known in enumerate(facts):
         if known[KIND] == LISTED:
-            return index if listing < order(known) else None
+            return index if listing <= order(known) else None
     return len(facts)
 
 
 def order(fact: Fact) -> tuple[int, int, int, str, str]:
     """What decides between facts of different ids: the least wins."""
     return fact[:5]
+
+
+def order_and_content(fact: Fact) -> tuple[tuple[int, int, int, str, str], bytes]:
+    """What decides between facts that may be two versions of one: of versions, the smaller canonical bytes win."""
+    return order(fact), canonical(fact)
 
 
 def least(facts: Iterable[Fact]) -> Fact | None:

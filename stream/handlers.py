@@ -6,6 +6,7 @@ is staffed on hearsay: a handler not heard of for 60 s beyond the rhythm of its 
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from schemas.events import HandlerNow
@@ -132,7 +133,8 @@ class Handlers:
         """Forget states older than `before`, but for the last one, and handlers nobody has heard of since."""
         for ident, handler in list(self.by_id.items()):
             index = bisect_left(handler.states, before, key=_at)
-            if index == len(handler.states) and handler.queues_known[0] < before:
+            spoken_of = handler.queues_known[0] >= before or (handler.answered and handler.answered[-1][0] >= before)
+            if index == len(handler.states) and not spoken_of:
                 del self.by_id[ident]
                 continue
             del handler.states[: max(0, index - 1)]
@@ -145,28 +147,33 @@ def wrap_up_after(handler: Handler, ended_at: int) -> tuple[int, int] | None:
     It is the first interval of wrap-up that starts within 30 minutes of the end, before the handler talks again or
     logs out; an interval still open is unknown.
     """
-    states = handler.states
-    index = bisect_left(states, ended_at, key=_at)
-    while index < len(states) and states[index][0] <= ended_at + WRAP_UP_STARTS_WITHIN:
-        started_at, rank = states[index][0], states[index][1]
-        if rank in (_TALKING, _LOGGED_OUT):
+    started_at: int | None = None
+    for at, rank in _that_hold(handler.states, ended_at):
+        if started_at is not None:
+            if rank != _WRAP_UP:
+                return at - started_at, at
+        elif rank in (_TALKING, _LOGGED_OUT) or at > ended_at + WRAP_UP_STARTS_WITHIN:
             return None
-        if rank == _WRAP_UP:
-            for at, other, _, _ in states[index + 1 :]:
-                if other != _WRAP_UP:
-                    return at - started_at, at
-            return None
-        index += 1
+        elif rank == _WRAP_UP:
+            started_at = at
     return None
+
+
+def _that_hold(states: list[StateFact], since: int) -> Iterator[tuple[int, int]]:
+    """(at, rank) of the states from `since` on that hold: of several at one moment, the last."""
+    for index in range(bisect_left(states, since, key=_at), len(states)):
+        at, rank, _, _ = states[index]
+        if index + 1 == len(states) or states[index + 1][0] != at:
+            yield at, rank
 
 
 def affected_by(handler: Handler, state: StateFact) -> list[str]:
     """The visits whose wrap-up may have changed because `state` was added."""
-    index = bisect_left(handler.states, state)
-    started = index
-    while started > 0 and handler.states[started - 1][1] == _WRAP_UP:
+    states = handler.states
+    started = bisect_left(states, state)
+    while started > 0 and (states[started - 1][1] == _WRAP_UP or states[started - 1][0] == states[started][0]):
         started -= 1
-    earliest = handler.states[started][0] - WRAP_UP_STARTS_WITHIN
+    earliest = states[started][0] - WRAP_UP_STARTS_WITHIN
     low = bisect_left(handler.answered, (earliest, ""))
     high = bisect_right(handler.answered, (state[0], "\U0010ffff"))
     return [visit for _, visit in handler.answered[low:high]]

@@ -212,6 +212,7 @@ class Room:
         call = self._call(data.call, at)
         self._add(call.facts, f.OFFERED, 0, event, at, f.offered_payload(data))
         first = call.offer is None
+        self._forget_999(call)
         call.offer = c.offer_of(call)
         if first and self.counting and not data.test:
             service = data.service if data.service in self.services else "other"
@@ -271,7 +272,9 @@ class Room:
             place = f.listing_place(visit.facts, (quality, at, 1, source, event.id))
             if place is not None:
                 payload = f.listed_payload(waiting, call.id, queue.name)
-                visit.facts[place : place + 1] = [(quality, at, 1, source, event.id, f.LISTED, payload)]
+                listing = (quality, at, 1, source, event.id, f.LISTED, payload)
+                known = visit.facts[place : place + 1]
+                visit.facts[place : place + 1] = [min((listing, *known), key=f.order_and_content)]
             if news or place is not None:
                 self._dirty_visits.add(visit)
         if listed is not None:
@@ -330,6 +333,8 @@ class Room:
                 if told is not None:
                     stories[visit] = told
                     self._link(visit, told.call)
+                elif visit.call is not None:
+                    self._unlink(visit, visit.call)
             calls, self._dirty_calls = self._dirty_calls, set()
             for call in calls:
                 self._settle_call(call, stories, now)
@@ -376,6 +381,17 @@ class Room:
             self.headless.discard(visit.id)
         self._dirty_calls.add(call)
 
+    def _unlink(self, visit: Visit, call: Call) -> None:
+        """Make a visit headless again: what said how it joined was displaced by another version of the same id."""
+        call.visits.remove(visit)
+        self._dirty_calls.add(call)
+        visit.call = None
+        if visit.counting is not None:
+            _replace(self.queues[visit.counting.queue].windows, visit.atoms, ())
+        visit.atoms = ()
+        self._count(visit, None)
+        self.headless.add(visit.id)
+
     def _settle_call(self, call: Call, known: dict[Visit, Story], now: int) -> None:
         stories: list[tuple[Visit, Story]] = []
         first: Visit | None = None
@@ -403,8 +419,7 @@ class Room:
                     wait_of_call += told.wait
                     ended += 1
             self._follow_up(visit, told, outcome, call, now)
-        if first_told is not None:
-            self._show_wait_of_call(call, first_told.queue, wait_of_call if ended and not test else None)
+        self._show_wait_of_call(call, first_told, wait_of_call if ended and not test else None)
         self._contribute_call(call)
         if offer is not None and offer.service == "999" and not test:
             self._note_999(call, offer)
@@ -424,7 +439,7 @@ class Room:
         if outcome == t.ABANDONED and first and told.wait < target.short_limit:
             return t.ABANDONED_SHORT
         if told.ended_at is not None and told.wrap_up is None and told.handler is not None:
-            handler = self.handlers.by_id.get(told.handler)
+            handler = self.handlers.get(told.handler)
             if handler is not None:
                 h.note_conversation(handler, told.ended_at, visit.id)
                 interval = h.wrap_up_after(handler, told.ended_at)
@@ -516,11 +531,11 @@ class Room:
         visit.remind_at = 0
         self.settled.append((visit, told, outcome, call))
 
-    def _show_wait_of_call(self, call: Call, queue: str, wait: int | None) -> None:
+    def _show_wait_of_call(self, call: Call, first: Story | None, wait: int | None) -> None:
         """Show the call's whole wait beside the queue it joined first, at `offered_at`."""
         after: tuple[str, t.Atom] | None = None
-        if wait is not None and call.offer is not None:
-            after = (queue, (call.offer.at, t.CALL_WAIT_KNOWN, 1, t.CALL_WAIT, wait))
+        if first is not None and wait is not None and call.offer is not None:
+            after = (first.queue, (call.offer.at, t.CALL_WAIT_KNOWN, 1, t.CALL_WAIT, wait))
         before = call.wait_shown
         if before == after:
             return
@@ -544,7 +559,7 @@ class Room:
     def _note_999(self, call: Call, offer: c.Offer) -> None:
         outcomes = [visit.counting.outcome for visit in call.visits if visit.counting is not None]
         answered = t.ANSWERED in outcomes
-        abandoned = not answered and t.ABANDONED in outcomes
+        abandoned = not answered and (t.ABANDONED in outcomes or t.ABANDONED_SHORT in outcomes)
         (self.abandoned_999.add if abandoned else self.abandoned_999.discard)(call.id)
         for token in offer.caller_tokens:
             callers = self.callers_999.setdefault(token, {})
@@ -666,6 +681,12 @@ class Room:
                 snapshots.forget_before(before)
 
     def _forget_call(self, call: Call) -> None:
+        self._forget_999(call)
+        for visit in call.visits:
+            self._count_cold(visit, 1)
+            del self.visits[visit.id]
+
+    def _forget_999(self, call: Call) -> None:
         self.abandoned_999.discard(call.id)
         if call.offer is not None:
             for token in call.offer.caller_tokens:
@@ -674,9 +695,6 @@ class Room:
                     callers.pop(call.id, None)
                     if not callers:
                         del self.callers_999[token]
-        for visit in call.visits:
-            self._count_cold(visit, 1)
-            del self.visits[visit.id]
 
 
 def _replace(windows: Windows, before: tuple[t.Atom, ...], after: tuple[t.Atom, ...]) -> None:

@@ -164,13 +164,17 @@ class Story:
 def _joined(queued: list[Fact]) -> tuple[Fact, tuple[Any, ...]]:
     """The fact that says how the visit joined, and its payload with gaps filled from the other facts.
 
-    A `queued` event goes before what snapshots say of the same.
+    A `queued` event goes before what snapshots say of the same: its own time before their `queued_at`.
     """
     if len(queued) == 1:
         return queued[0], queued[0][f.PAYLOAD]
     queued.sort(key=lambda fact: (fact[f.KIND], f.order(fact)))
     columns = zip(*(fact[f.PAYLOAD] for fact in queued), strict=True)
-    return queued[0], tuple(next((value for value in column if value is not None), None) for column in columns)
+    payload = [next((value for value in column if value is not None), None) for column in columns]
+    if queued[0][f.KIND] == f.QUEUED:
+        said = (fact[f.PAYLOAD][f.QUEUED_AT] for fact in queued if fact[f.KIND] == f.QUEUED)
+        payload[f.QUEUED_AT] = next((value for value in said if value is not None), None)
+    return queued[0], tuple(payload)
 
 
 def story(visit: Visit) -> Story | None:
