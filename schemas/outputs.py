@@ -115,15 +115,15 @@ class DeadLetter(Struct, frozen=True, omit_defaults=True, kw_only=True):
 class StateRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One record of the state log. An owner's first record is its marker: `owner` and nothing else.
 
-    `next` is the next input offset; `since` the event time (microseconds) from which input must be read again to
-    rebuild the state; `commands` what was decided in this step; `published` the own offset up to which the commands
-    of earlier records are known to be on their topic.
+    `next` is the next input offset; `first` the input offset from which the input must be read again to rebuild the
+    state; `now` the time of this step in microseconds; `commands` and `cancellations` what was decided in it;
+    `published` the offset in this log up to which all that follows is known to be on its topic.
     """
 
     owner: str
     epoch: int | None = None
     next: int | None = None
-    since: int | None = None
+    first: int | None = None
     now: int | None = None
     commands: tuple[Command, ...] = ()
     cancellations: tuple[Cancellation, ...] = ()
