@@ -2,6 +2,7 @@
 
 Events must come sorted by (time, source, id). They are taken an hour of event time at once, so that what is
 forgotten beyond the horizon, and therefore every figure, depends on the events alone and not on how they were cut.
+Heartbeats do not move the clock: where no `as_of` is given, nothing is concluded from their time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -43,25 +44,23 @@ class History:
         self._period = period
         self._as_of = period.as_of if period.as_of is not None else period.end
         self._first: int | None = None
-        self._last: int | None = None
+        self._last = 0
         self._engine = Engine(profile, make_windows=lambda: FixedWindows(self._start_of))
         self._engine.restoring = True
 
     def take(self, arrivals: Iterable[Arrival]) -> Iterator[int]:
         """Take sorted events; yields how many were taken after each hour of event time, for progress."""
         taken = 0
-        for hour, group in groupby(self._until(arrivals), key=lambda arrival: arrival.at // HOUR):
+        for _, group in groupby(self._until(arrivals), key=lambda arrival: arrival.at // HOUR):
             batch = list(group)
+            if self._first is None:
+                self._first = self._last = batch[0].at
+            self._last = max([self._last, *(a.at for a in batch if not isinstance(a.event, SourceHeartbeat))])
             for start in range(0, len(batch), 5_000):
-                self._engine.apply(batch[start : start + 5_000], batch[-1].at)
-            for arrival in batch:
-                if self._first is None:
-                    self._first = arrival.at
-                if not isinstance(arrival.event, SourceHeartbeat):
-                    self._last = arrival.at
+                self._engine.apply(batch[start : start + 5_000], self._last)
             for room in self._engine.rooms.values():
-                room.wake(batch[-1].at)
-                room.sweep(hour * HOUR)
+                room.wake(self._last)
+                room.sweep(self._last - self._last % HOUR)
                 room.settled.clear()
                 room.forget_what_voices_need()
             taken += len(batch)
@@ -71,7 +70,7 @@ class History:
         """Every figure, sorted: one row a figure, interval and queue; `queue` null for those of the calls."""
         if self._first is None:
             return []
-        as_of = self._as_of if self._as_of is not None else (self._last or self._first)
+        as_of = self._as_of if self._as_of is not None else self._last
         rows: list[dict[str, Any]] = []
         for centre, room in self._engine.rooms.items():
             room.wake(as_of)
@@ -151,7 +150,7 @@ class History:
                             figures.Value("waiting", queue.line.waiting, queue.line.waiting, None),
                             figures.Value("callbacks_waiting", queue.callbacks, queue.callbacks, None),
                             figures.Value(
-                                "oldest_wait", None if since is None else (as_of - since) / SECOND, None, None
+                                "oldest_wait", None if since is None else max(0, as_of - since) / SECOND, None, None
                             ),
                         ],
                     )

@@ -1,7 +1,7 @@
 """Waits in buckets one can take values out of again.
 
 A wait falls into the bucket whose bounds enclose it; neighbouring bounds differ by at most 2 %, so the value that
-stands for a bucket is within 1 % of every wait in it. Small waits have a bucket each: 0 to 49 µs are exact. The
+stands for a bucket is within 1 % of every wait in it. Small waits have a bucket each: 0 to 99 µs are exact. The
 bounds are integers, so a wait falls into the same bucket on every machine. Counting in and out commutes, which a
 sample or a merging digest would not do; no maintained library offers removal at this cost.
 """
@@ -10,14 +10,14 @@ from bisect import bisect_left
 from collections.abc import Mapping
 
 RELATIVE_ERROR = 0.01
-_EXACT_BELOW = 50
+_EXACT_BELOW = 100
 _LONGEST = 10**13
 
 
 def _make_bounds() -> tuple[int, ...]:
     bounds = list(range(_EXACT_BELOW))
     while bounds[-1] < _LONGEST:
-        bounds.append(bounds[-1] * 51 // 50 + 1 if bounds[-1] < 100 else bounds[-1] * 51 // 50)
+        bounds.append(bounds[-1] * 51 // 50)
     return tuple(bounds)
 
 
