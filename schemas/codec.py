@@ -114,7 +114,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-# Moments inside `data`, by whether they may lie after the event: (member as written, may be in the future).
+# Moments inside `data`: (attribute, whether it may lie after the event).
 _INNER_MOMENTS: dict[type[Envelope], tuple[tuple[str, bool], ...]] = {
     ev.CallOffered: (("transferred_at", False),),
     ev.VisitQueued: (("queued_at", False), ("original_queued_at", False)),
@@ -136,7 +136,7 @@ def _decode_carefully(value: bytes, appended_at: int | None) -> Arrival | Refusa
         document = json.loads(value.decode(), parse_int=_number)
     except RecursionError:
         return TOO_DEEP
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError):
         return NOT_JSON
     if not isinstance(document, dict):
         return NOT_OBJECT
