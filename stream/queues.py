@@ -1,6 +1,6 @@
 """One queue of a control room: its windows, its line, its counts by state, and what its switch says of it."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from schemas.events import WaitingNow
@@ -19,7 +19,6 @@ _PENDING_SNAPSHOTS_MAX = 16
 class PendingSnapshot:
     """The parts received of a snapshot that is not complete yet."""
 
-    parts: int
     received: set[int] = field(default_factory=set)
     waiting: list[WaitingNow] = field(default_factory=list)
 
@@ -31,26 +30,26 @@ class SnapshotTimes:
 
     def __init__(self) -> None:
         self.times: list[int] = []
-        self.pending: dict[int, PendingSnapshot] = {}
+        self.pending: dict[tuple[int, int], PendingSnapshot] = {}
+        """By (taken_at, parts): parts of a snapshot said to have another number of them are another snapshot's."""
 
     def part(self, taken_at: int, part: int, parts: int, waiting: tuple[WaitingNow, ...]) -> list[WaitingNow] | None:
         """Take one part; returns the whole list when it completes the snapshot, else None."""
-        pending = self.pending.get(taken_at)
-        if pending is None:
-            pending = self.pending[taken_at] = PendingSnapshot(parts)
-            if len(self.pending) > _PENDING_SNAPSHOTS_MAX:
-                del self.pending[min(self.pending)]
-        if part in pending.received or parts != pending.parts:
+        index = bisect_right(self.times, taken_at)
+        if index and self.times[index - 1] == taken_at:
+            return None
+        pending = self.pending.setdefault((taken_at, parts), PendingSnapshot())
+        if part in pending.received:
             return None
         pending.received.add(part)
         pending.waiting.extend(waiting)
-        if len(pending.received) < parts:
-            return None
-        self.pending.pop(taken_at, None)
-        index = bisect_right(self.times, taken_at)
-        if index == 0 or self.times[index - 1] != taken_at:
-            insort(self.times, taken_at)
-        return pending.waiting
+        if len(pending.received) == parts:
+            del self.pending[taken_at, parts]
+            self.times.insert(index, taken_at)
+            return pending.waiting
+        if len(self.pending) > _PENDING_SNAPSHOTS_MAX:
+            del self.pending[min(self.pending)]
+        return None
 
     def prove_gone(self, last_known: int) -> bool:
         """Whether two snapshots at least 5 s apart were taken after `last_known`."""

@@ -49,10 +49,10 @@ DRIFT_COMPARED_WITHIN = 60 * SECOND
 COOL_EVERY = 2_000
 """New calls between two looks for calls to pack."""
 HEADLESS_ANOMALY_AFTER = 60 * SECOND
-LOST_AFTER_MAX = 8 * HOUR
-FORGET_AFTER = HORIZON + LOST_AFTER_MAX
-"""A closed visit is forgotten this long after its last fact: any event that may still arrive within the horizon
-about a visit that could be waiting then finds it."""
+LOST_AFTER = 8 * HOUR
+FORGET_AFTER = HORIZON + LOST_AFTER
+"""A closed visit is forgotten this long after its last fact, or later where its queue waits longer for it: any event
+that may still arrive within the horizon about a visit that could be waiting then finds it."""
 
 TOO_MANY_QUEUES = Refusal("too_many_queues", f"a centre has at most {QUEUES_MAX} queues", "data.queue")
 
@@ -603,7 +603,7 @@ class Room:
         for call in self.calls.values():
             last_at = call.last_at
             for visit in call.visits:
-                last_at = max(last_at, visit.last_at)
+                last_at = max(last_at, visit.newest)
                 if visit.remind_at or visit.is_waiting:
                     break
             else:
@@ -637,7 +637,7 @@ class Room:
 
     def sweep(self, now: int) -> None:
         """Recount every visit one by one, and forget what lies beyond the horizon."""
-        self._forget(now - FORGET_AFTER)
+        self._forget(now)
         for queue in self.queues.values():
             queue.recount_error = 0
         recounted = {name: [queue.unseen.queued, *queue.unseen.ended] for name, queue in self.queues.items()}
@@ -657,16 +657,15 @@ class Room:
             differences = [abs(a - b) for a, b in zip(counted, recounted[name], strict=True)]
             queue.recount_error = max(*differences, abs(waiting[name] - queue.line.waiting))
 
-    def _forget(self, before: int) -> None:
-        needed = before
+    def _forget(self, now: int) -> None:
+        needed = before = now - FORGET_AFTER
         for ident, cold in list(self._cold.items()):
             if cold.last_at < before:
                 self._thaw(ident)
             else:
                 needed = min(needed, cold.first_at)
         for ident, call in list(self.calls.items()):
-            newest = max([call.last_at, *(visit.last_at for visit in call.visits)])
-            if newest < before and not any(visit.is_waiting for visit in call.visits):
+            if now > self._kept_until(call) and not any(visit.is_waiting for visit in call.visits):
                 self._forget_call(call)
                 del self.calls[ident]
             else:
@@ -679,6 +678,16 @@ class Room:
         for queue in self.queues.values():
             for snapshots in queue.snapshots.values():
                 snapshots.forget_before(before)
+
+    def _kept_until(self, call: Call) -> int:
+        """Until when events may arrive, within the horizon, of a time at which `call` could still be waiting."""
+        until = call.last_at + FORGET_AFTER
+        for visit in call.visits:
+            lost_after = LOST_AFTER
+            if visit.counting is not None:
+                lost_after = max(lost_after, self.queues[visit.counting.queue].target.lost_after)
+            until = max(until, visit.newest + HORIZON + lost_after)
+        return until
 
     def _forget_call(self, call: Call) -> None:
         self._forget_999(call)
