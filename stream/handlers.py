@@ -46,7 +46,12 @@ class Snapshot:
     at: int
     id: str
     handlers: dict[str, HandlerNow]
-    rhythm: int | None = None
+    previous_at: int | None = None
+
+    @property
+    def rhythm(self) -> int | None:
+        """The time between its last two snapshots."""
+        return None if self.previous_at is None else self.at - self.previous_at
 
 
 def _at(state: StateFact) -> int:
@@ -83,12 +88,16 @@ class Handlers:
         return not newest or state[1] == _WRAP_UP or follows_wrap_up
 
     def snapshot(self, source: str, at: int, ident: str, handlers: tuple[HandlerNow, ...]) -> None:
-        """Take the word of `source` on all its handlers at `at`; an older word than the newest is dropped."""
+        """Take the word of `source` on all its handlers at `at`; of an older word only its time is kept."""
         known = self.snapshots.get(source)
-        if known is not None and (at, ident) <= (known.at, known.id):
-            return
-        rhythm = None if known is None else at - known.at
-        self.snapshots[source] = Snapshot(at, ident, {handler.handler: handler for handler in handlers}, rhythm)
+        previous_at = None
+        if known is not None:
+            earlier = [then for then in (known.previous_at, known.at, at) if then is not None]
+            previous_at = max((then for then in earlier if then < max(known.at, at)), default=None)
+            if (at, ident) <= (known.at, known.id):
+                known.previous_at = previous_at
+                return
+        self.snapshots[source] = Snapshot(at, ident, {handler.handler: handler for handler in handlers}, previous_at)
 
     def in_queues(self, handler: Handler, known: tuple[int, str], queues: tuple[str, ...] | None) -> None:
         """Take what an event said at `known` of a handler's queues, unless something newer is known."""
@@ -101,8 +110,8 @@ class Handlers:
         handler = self.by_id.get(ident) or Handler()
         index = bisect_right(handler.states, now, key=_at)
         last = handler.states[index - 1] if index else None
-        heard_at, name = (last[0], STATES[last[1]]) if last is not None else (0, UNKNOWN)
-        queues, queues_at = handler.queues, handler.queues_known[0]
+        heard, name = ((last[0], ""), STATES[last[1]]) if last is not None else ((0, ""), UNKNOWN)
+        queues, queues_known = handler.queues, (handler.queues_known[0], "")
         rhythm: int | None = None
         for source, snapshot in self.snapshots.items():
             listed = snapshot.handlers.get(ident)
@@ -110,12 +119,12 @@ class Handlers:
                 continue
             if snapshot.rhythm is not None:
                 rhythm = max(rhythm or 0, snapshot.rhythm)
-            if snapshot.at >= heard_at:
-                heard_at = snapshot.at
+            if (snapshot.at, source) > heard:
+                heard = (snapshot.at, source)
                 name = listed.state if listed is not None else "logged_out"
-            if listed is not None and snapshot.at >= queues_at:
-                queues, queues_at = listed.queues, snapshot.at
-        if rhythm is not None and now - heard_at > SILENT_AFTER + rhythm:
+            if listed is not None and (snapshot.at, source) > queues_known:
+                queues, queues_known = listed.queues, (snapshot.at, source)
+        if rhythm is not None and now - heard[0] > SILENT_AFTER + rhythm:
             name = UNKNOWN
         return name, queues
 
