@@ -110,9 +110,13 @@ def decide(situation: Situation, spoken: Spoken, policy: Policy) -> tuple[Say | 
     return None, min(at for at in next_times if at > now)
 
 
+def language_for(wanted: str | None) -> str:
+    """The language a caller is spoken to in: English where none is known, or one without words."""
+    return wanted if wanted in texts.LANGUAGES else "en"
+
+
 def text_of(say: Say, language: str) -> str:
-    """The words of `say`; a language nobody recorded falls back to English."""
-    language = language if language in texts.LANGUAGES else "en"
+    """The words of `say` in one of `texts.LANGUAGES`."""
     if say.kind == "welcome":
         words = texts.WELCOME[language]
     elif say.kind == "reassurance":

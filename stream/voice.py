@@ -11,7 +11,7 @@ from typing import NamedTuple
 from schemas.moments import SECOND, micros, moment
 from schemas.outputs import Cancellation, Command
 from stream import tally as t
-from stream.announcements import MORE_THAN_TEN, Policy, Say, Situation, Spoken, decide, text_of
+from stream.announcements import MORE_THAN_TEN, Policy, Say, Situation, Spoken, decide, language_for, text_of
 from stream.queues import Queue
 from stream.room import Room
 from stream.visits import COUNTED, RINGING, Counting, Visit, story
@@ -135,7 +135,7 @@ class Voice:
         assert told is not None
         assert visit.call is not None
         offer = visit.call.offer
-        language = (offer.language if offer is not None else None) or "en"
+        language = language_for(offer.language if offer is not None else None)
         spoken.sequence += 1
         spoken.last_start_at = now
         if say.number is not None:
