@@ -8,7 +8,7 @@ It deliberately does not know how calls and people meet; that is simulator.py.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import log
 from random import Random
@@ -235,3 +235,18 @@ class SimulationConfig:
             raise ValueError("starts_at needs an offset from UTC")
         if not 0 < self.scale <= 100 or self.hours <= 0:
             raise ValueError("scale must be above 0 and at most 100, hours above 0")
+
+
+def always_busy(config: SimulationConfig) -> SimulationConfig:
+    """The same room with the demand and the staff of its busiest hour at any hour, closed never, without a surge."""
+    busiest = SHIFT_STARTS[1] + 2
+    return replace(
+        config,
+        surge_hour=None,
+        demands={
+            service: replace(demand, per_hour=(demand.per_hour[busiest],) * 24)
+            for service, demand in config.demands.items()
+        },
+        queues={queue: replace(model, opens=0, closes=24) for queue, model in config.queues.items()},
+        teams=tuple(replace(team, staff=(team.staff[1],) * 3) for team in config.teams),
+    )

@@ -41,6 +41,7 @@ RING_BACK_AFTER = Spread(60)
 RING_BACK_TAKES = Spread(45)
 RING_BACK_REACHED = 0.6
 RING_BACK_ATTEMPTS_MAX = 3
+STAFF_GROWTH = 0.95  # larger rooms pool better: as many people a call would leave no callers waiting
 WRAP_UP_REPORTED = 0.93
 PRIORITY_WHEN_MOVED_UP = 10
 
@@ -99,7 +100,10 @@ class _Floor:
 
 
 class Simulation:
-    """One run. Iterate `steps()` or `events()` once; `truth` is right after every step."""
+    """One run, to be gone through once: by `events()`, or step by step when each is due.
+
+    `truth` counts exactly what was taken so far.
+    """
 
     def __init__(self, config: SimulationConfig, seed: int) -> None:
         secret = hmac.digest(b"occ simulator", f"{seed} {config}".encode(), "sha256")
@@ -125,30 +129,29 @@ class Simulation:
         self._to_finish = 0
         """Calls, call-backs, wrap-ups and ring-backs that are still going on."""
         self._switch_events = 0
+        self._busy_at = self._now
         self._local_hour: tuple[int, int] = (-HOUR, 0)
+        self._at(self._now, self._open_the_room)
 
     def events(self) -> Iterator[Event]:
         """All events in time order."""
-        for step in self.steps():
-            yield from step
+        while self.due_at is not None:
+            yield from self.take()
 
-    def steps(self) -> Iterator[list[Event]]:
-        """The events of each moment at which something happened."""
-        self._open_the_room()
-        while self._agenda:
-            at, _, happen, about = heappop(self._agenda)
-            if at >= self._until and not self._to_finish:
-                break
-            self._now = at
-            happen(*about)
-            if self._said:
-                yield self._take_said()
-        self._now = max(self._now, self._until)
-        for queue in self._lines:
-            self._snapshot_queue(queue)
-        if self._config.heartbeats:
-            self._heartbeat()
-        yield self._take_said()
+    @property
+    def due_at(self) -> int | None:
+        """When something happens next, in µs; None when the last caller was served and every queue seen empty."""
+        at = self._agenda[0][0]
+        return None if at >= self._until and at > self._busy_at + QUEUE_SNAPSHOT_EVERY else at
+
+    def take(self) -> list[Event]:
+        """Let it happen; what is reported of it, which may be nothing."""
+        self._now, _, happen, about = heappop(self._agenda)
+        happen(*about)
+        if self._to_finish:
+            self._busy_at = self._now
+        said, self._said = self._said, []
+        return said
 
     def _open_the_room(self) -> None:
         for service, demand in self._config.demands.items():
@@ -162,10 +165,6 @@ class Simulation:
         shift = self._shift_at(self._now)
         for floor in self._floors:
             self._come_on_duty(floor, shift, within=SECOND)
-
-    def _take_said(self) -> list[Event]:
-        said, self._said = self._said, []
-        return said
 
     def _say(self, cls: type[Envelope], subject: str, data: Data, source: str = "") -> None:
         source = source or self._switch
@@ -545,7 +544,8 @@ class Simulation:
         return _Floor(team, people, idle)
 
     def _headcount(self, planned: int) -> int:
-        return ceil(planned * self._config.scale)
+        growth: float = self._config.scale**STAFF_GROWTH
+        return ceil(planned * growth)
 
     def _shift_at(self, at: int) -> int:
         hour = self._hour(at)
