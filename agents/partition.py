@@ -1,0 +1,301 @@
+"""One owned partition: the only writer of its state.
+
+Slices of input and ticks pass through here one after the other. What a step decides is appended to the state log
+first; once the acknowledged offset shows that no newer owner stands between, it is published: announcements, facts,
+dead letters, then boards. A step that fails leaves a state nobody trusts: the partition ends, and is restored from
+the log by whoever owns it next.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from agents import outputs as out
+from agents.append_times import AppendTimes
+from agents.gate import Gate, Refusals
+from agents.hooks import Hooks
+from agents.outputs import Output, Outputs
+from agents.pace import Pace
+from agents.producer import Producer
+from agents.progress import Progress
+from agents.reader import Record
+from agents.state_log import Decided, StateLog, encoded
+from schemas.codec import Refusal
+from schemas.moments import MINUTE, SECOND
+from schemas.outputs import Cancellation, Command, StateRecord, VisitFacts
+from stream.engine import Effects, Engine
+
+log = logging.getLogger(__name__)
+
+STEP_RECORDS_MAX = 1_000
+"""As many are applied before the loop gets a turn: some 10 ms."""
+SLICES_IN_FLIGHT_MAX = 2
+TICK_EVERY = SECOND // 5
+APPEND_EVERY = SECOND
+LATENESS_OF_APPEND = 6 * MINUTE
+"""An event may lie 5 minutes after its append time, and clocks differ."""
+BEHIND_AFTER = 10 * SECOND
+
+Clock = Callable[[], int]
+
+
+class Fenced(Exception):  # noqa: N818 - an ordinary end of ownership
+    """A newer owner has marked this partition: nothing of this step may be published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive records of one partition, fetched since its last `rewind`."""
+
+    partition: "Partition"
+    rewinds: int
+    records: Sequence[Record]
+
+
+@dataclass(slots=True)
+class Tools:
+    """What all partitions of a worker share."""
+
+    producer: Producer
+    state_log: StateLog
+    outputs: Outputs
+    gate: Gate
+    refusals: Refusals
+    clock: Clock
+    hooks: Hooks
+    progress: Progress
+
+
+@dataclass(slots=True)
+class Pending:
+    """What was decided since the last append."""
+
+    commands: list[Command] = field(default_factory=list)
+    cancellations: list[Cancellation] = field(default_factory=list)
+    facts: list[VisitFacts] = field(default_factory=list)
+    refused: list[tuple[Record, Refusal]] = field(default_factory=list)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it must be appended and published at once."""
+        return bool(self.commands or self.cancellations or self.refused)
+
+    def add(self, effects: Effects) -> None:
+        """Take the decisions of `effects`."""
+        self.commands += effects.commands
+        self.cancellations += effects.cancellations
+        self.facts += effects.facts
+
+    def outputs(self) -> list[Output]:
+        """All of it, in the order in which it is published."""
+        decided: list[Decided] = [*self.cancellations, *self.commands]
+        return [
+            *map(out.announcement, decided),
+            *map(out.facts, self.facts),
+            *(out.dead(record, refusal) for record, refusal in self.refused),
+        ]
+
+
+class Partition:
+    """`engine` holds the state after the input before offset `next`, restored for the owner of `epoch`."""
+
+    def __init__(
+        self, number: int, epoch: int, engine: Engine, next_offset: int, times: AppendTimes, tools: Tools
+    ) -> None:
+        self.number = number
+        self.epoch = epoch
+        self.engine = engine
+        self.next = next_offset
+        self.now = 0
+        self.newest_appended_at = 0
+        self.is_sound = True
+        """Whether the state is that of the log: no step was broken off."""
+        self.in_flight = 0
+        self._fetch_next = next_offset
+        self._believed_hole: int | None = None
+        self._rewinds = 0
+        self._logged_next = next_offset
+        self._logged_at = 0
+        self.logged_offset = epoch
+        self._published = epoch
+        self._ticked_at = 0
+        self._times = times
+        self._first = next_offset
+        self._tools = tools
+        self._pending = Pending()
+        self._paces: dict[str, Pace] = {}
+        self._slices: deque[Slice] = deque()
+        self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._paused = False
+
+    # Taking slices -------------------------------------------------------------------------------------------
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another slice may be fetched."""
+        return self.in_flight < SLICES_IN_FLIGHT_MAX
+
+    def admit(self, records: Sequence[Record]) -> Slice | int:
+        """The fetched `records` as a slice, or the offset to seek to because they do not follow the last ones.
+
+        A hole in the offsets is believed only when it is there again right after that seek: then it is real
+        (records of a transaction's control), and not what was fetched before a rebalance.
+        """
+        first = records[0].offset
+        if first < self._fetch_next:
+            records = [record for record in records if record.offset >= self._fetch_next]
+            if not records:
+                return self._fetch_next
+        elif first > self._fetch_next and first != self._believed_hole:
+            self._believed_hole = first
+            return self._fetch_next
+        self._fetch_next = records[-1].offset + 1
+        self.in_flight += 1
+        return Slice(self, self._rewinds, records)
+
+    def offer(self, fetched: Slice) -> None:
+        """Queue a slice that was admitted; one from before a rewind comes again by itself."""
+        if fetched.rewinds == self._rewinds:
+            self._slices.append(fetched)
+            self._wake.set()
+
+    def rewind(self) -> None:
+        """Between two steps: forget what is queued, since it will be fetched again from `next`."""
+        self._rewinds += 1
+        self._slices.clear()
+        self.in_flight = 0
+        self._fetch_next = self.next
+        self._believed_hole = None
+
+    # Steps -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Step whenever there is something to do, until `pause` or an exception."""
+        self._paused = False
+        try:
+            while not self._paused:
+                self._wake.clear()
+                await self.step()
+                self._set_alarm()
+                await self._wake.wait()
+        finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
+
+    def pause(self) -> None:
+        """Let `run` return after the step it is in; it may run again later."""
+        self._paused = True
+        self._wake.set()
+
+    async def step(self) -> None:
+        """Apply one slice, or let time pass; append what follows and publish it."""
+        self.is_sound = False
+        if self._slices:
+            await self._apply(self._slices.popleft().records)
+            self.in_flight -= 1
+        now = self._advance()
+        if now >= self._ticked_at + TICK_EVERY:
+            self._ticked_at = now
+            self._take(self.engine.tick(now), now)
+        boards = [centre for centre in self.engine.centres if self._board_due_at(centre) <= now]
+        late = now >= self._logged_at + APPEND_EVERY and (self.next > self._logged_next or bool(self._pending.facts))
+        if self._pending.is_urgent or boards or late:
+            await self._append(now)
+            await self._publish(boards)
+        if self._slices:
+            self._wake.set()
+        self.is_sound = True
+
+    async def _apply(self, records: Sequence[Record]) -> None:
+        tools = self._tools
+        for start in range(0, len(records), STEP_RECORDS_MAX):
+            part = records[start : start + STEP_RECORDS_MAX]
+            sifted = tools.gate.sift(part)
+            now = self._advance()
+            effects = self.engine.apply(sifted.arrivals, now)
+            self._take(effects, now)
+            refused = sifted.refused
+            refused += [(sifted.records[index], refusal) for index, refusal in effects.refused]
+            self._pending.refused += refused
+            tools.refusals.count(len(part) - len(refused), [refusal.reason for _, refusal in refused])
+            last = part[-1]
+            self.newest_appended_at = last.timestamp * 1_000
+            self._times.note(part[0].offset, part[0].timestamp * 1_000)
+            self.next = last.offset + 1
+            tools.progress.made(len(part))
+            if start + STEP_RECORDS_MAX < len(records):
+                await asyncio.sleep(0)
+
+    def _take(self, effects: Effects, now: int) -> None:
+        self._pending.add(effects)
+        for centre in effects.changed:
+            self._pace(centre).change(now)
+
+    async def _append(self, now: int) -> None:
+        """Append the pending decisions. Fenced when a newer owner stands before them."""
+        tools, pending = self._tools, self._pending
+        first = self._times.before(self.engine.needed_since(now) - LATENESS_OF_APPEND)
+        if first is not None:
+            self._first = first
+        record = StateRecord(
+            owner=tools.state_log.owner,
+            epoch=self.epoch,
+            next=self.next,
+            first=self._first,
+            now=now,
+            commands=tuple(pending.commands),
+            cancellations=tuple(pending.cancellations),
+            published=self._published,
+        )
+        for part in encoded(record, self._logged_next):
+            offset = await tools.state_log.append(self.number, part)
+            if offset != self.logged_offset + 1 and await tools.state_log.has_marker(
+                self.number, self.logged_offset + 1, offset
+            ):
+                raise Fenced
+            self.logged_offset = offset
+        self._logged_next = self.next
+        self._logged_at = now
+        tools.hooks.appended(self.number, len(pending.commands) + len(pending.cancellations))
+
+    async def _publish(self, boards: Sequence[str]) -> None:
+        pending, self._pending = self._pending, Pending()
+        sent = await self._tools.outputs.send(pending.outputs())
+        now = self._advance()
+        for centre in boards:
+            self._pace(centre).write(now)
+            sent += await self._tools.outputs.send([out.board(centre, self.engine.board(centre, now))])
+        await asyncio.gather(*sent)
+        self._published = self.logged_offset
+
+    # Time ------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the newest record applied is old and more are waiting."""
+        return bool(self._slices) and self.now - self.newest_appended_at > BEHIND_AFTER
+
+    def _advance(self) -> int:
+        """The time, which never goes back."""
+        self.now = max(self.now, self._tools.clock())
+        return self.now
+
+    def _pace(self, centre: str) -> Pace:
+        pace = self._paces.get(centre)
+        if pace is None:
+            pace = self._paces[centre] = Pace()
+        return pace
+
+    def _board_due_at(self, centre: str) -> int:
+        return self._pace(centre).due_at(catching_up=self.is_behind)
+
+    def _set_alarm(self) -> None:
+        """Wake for the next tick, board or append, if no slice does before."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        due = [self._ticked_at + TICK_EVERY, *map(self._board_due_at, self.engine.centres)]
+        wait = max(0, min(due) - self.now) / SECOND
+        self._alarm = asyncio.get_running_loop().call_later(wait, self._wake.set)

@@ -1,0 +1,86 @@
+"""Reads ranges of offsets of one partition, outside any consumer group.
+
+It knows where a partition begins and ends, and gives every record between two offsets once and in order.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+BATCH_RECORDS_MAX = 5_000
+FETCH_BYTES_MAX = 4 * 1024 * 1024
+
+
+class Record(Protocol):
+    """What Kafka gives of one record; `timestamp` in ms."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+    serialized_value_size: int
+
+
+class Reader:
+    """Ranges of the partitions of one Kafka. Every range has a connection of its own, so none waits for another."""
+
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """(the first offset there is, the offset the next record will have)"""
+        place = TopicPartition(topic, partition)
+        consumer = self._consumer()
+        await consumer.start()
+        try:
+            first = await consumer.beginning_offsets([place])
+            end = await consumer.end_offsets([place])
+            return first[place], end[place]
+        finally:
+            await consumer.stop()
+
+    async def offset_at(self, topic: str, partition: int, appended_at: int) -> int | None:
+        """The first offset appended at or after `appended_at` (µs), or None."""
+        place = TopicPartition(topic, partition)
+        consumer = self._consumer()
+        await consumer.start()
+        try:
+            found = (await consumer.offsets_for_times({place: max(0, appended_at // 1000)}))[place]
+            return None if found is None else int(found.offset)
+        finally:
+            await consumer.stop()
+
+    async def records(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
+        """The records with `start` ≤ offset < `end`, in batches; OffsetOutOfRangeError when `start` is gone."""
+        if start >= end:
+            return
+        place = TopicPartition(topic, partition)
+        consumer = self._consumer()
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            consumer.seek(place, start)
+            # By position, not by the records seen: an offset may hold a control record that nobody is shown.
+            while await consumer.position(place) < end:
+                fetched = await consumer.getmany(place, timeout_ms=1_000, max_records=BATCH_RECORDS_MAX)
+                batch = fetched.get(place, ())
+                if batch and batch[-1].offset >= end:
+                    batch = [record for record in batch if record.offset < end]
+                if batch:
+                    yield batch
+        finally:
+            await consumer.stop()
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._servers,
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=50,
+            max_partition_fetch_bytes=FETCH_BYTES_MAX,
+        )
