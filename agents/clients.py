@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import click
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
 METADATA_AGE_MS = 10_000
 
@@ -20,6 +20,13 @@ class KafkaUnreachable(click.ClickException):
         super().__init__(
             f"Kafka at {servers} does not answer: see `occ broker status`, or check OCC_KAFKA__BOOTSTRAP_SERVERS."
         )
+
+
+class TopicsMissing(click.ClickException):
+    """There is a Kafka, but not the topics."""
+
+    def __init__(self) -> None:
+        super().__init__("Kafka does not have the topics yet: create them with `occ topics create`.")
 
 
 @asynccontextmanager
@@ -39,30 +46,28 @@ async def producer(servers: str) -> AsyncIterator[AIOKafkaProducer]:
 
 
 @asynccontextmanager
-async def consumer(servers: str, *topics: str, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group, of all partitions of `topics`; ClickException when one of them is missing."""
-    options = {"enable_auto_commit": False, "metadata_max_age_ms": METADATA_AGE_MS, **options}
-    async with _started(AIOKafkaConsumer(bootstrap_servers=servers, **options), servers) as client:
-        client.assign([partition for topic in topics for partition in await partitions(client, topic)])
+async def consumer(servers: str, *topics: str, fetch_wait_ms: int = 500) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of all partitions of `topics`, from their end on.
+
+    `fetch_wait_ms` is how long a fetch of partitions without news is held, and with it a fetch after a seek.
+    """
+    options = {
+        "bootstrap_servers": servers,
+        "metadata_max_age_ms": METADATA_AGE_MS,
+        "fetch_max_wait_ms": fetch_wait_ms,
+    }
+    async with _started(AIOKafkaConsumer(*topics, **options), servers) as client:
         yield client
 
 
 @asynccontextmanager
 async def member(servers: str, group: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer that shares `topic` with the others of `group`, from its end on; it commits only when told."""
-    options = {"group_id": group, "enable_auto_commit": False, "auto_offset_reset": "latest"}
-    async with _started(AIOKafkaConsumer(topic, bootstrap_servers=servers, **options), servers) as client:
-        await partitions(client, topic)
+    options = {"bootstrap_servers": servers, "group_id": group, "enable_auto_commit": False}
+    async with _started(AIOKafkaConsumer(topic, **options), servers) as client:
+        if topic not in await client.topics():
+            raise TopicsMissing
         yield client
-
-
-async def partitions(client: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    """All partitions of `topic`; ClickException when there is no such topic."""
-    await client.topics()
-    numbers = client.partitions_for_topic(topic)
-    if not numbers:
-        raise click.ClickException(f"There is no topic {topic}: create the topics with `occ topics create`.")
-    return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
 @asynccontextmanager
@@ -75,6 +80,9 @@ async def _started(client: Any, servers: str) -> AsyncIterator[Any]:
     except (KafkaConnectionError, OSError) as error:
         await _close(client)
         raise KafkaUnreachable(servers) from error
+    except UnknownTopicOrPartitionError as error:
+        await _close(client)
+        raise TopicsMissing from error
     finally:
         logger.setLevel(level)
     try:

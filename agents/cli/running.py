@@ -23,5 +23,8 @@ async def until_stopped(work: Coroutine[None, None, None]) -> bool:
         for sign in STOPPING:
             loop.remove_signal_handler(sign)
     with contextlib.suppress(asyncio.CancelledError):
-        task.result()
+        try:
+            task.result()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None  # of tasks that fail together the first says why
     return task.cancelled()
