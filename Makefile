@@ -3,7 +3,7 @@ READY := .venv/ready
 # 3.11 first: it is what the project is tested and measured on.
 PYTHONS := python3.11 python3.12 python3.13 python3
 
-.PHONY: help setup demo test check bench
+.PHONY: help setup demo test check bench pbx
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s%s\n", $$1, $$2}' Makefile
@@ -22,6 +22,9 @@ check: setup ## Lint, types, direction of imports, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.generate --check
+
+pbx: ## Build a real Asterisk into .cache/asterisk, for the tests and the demo
+	@deploy/asterisk/build .cache/asterisk
 
 bench: setup ## Measure speed beside a bare consumer
 	@$(BIN)/python -m bench

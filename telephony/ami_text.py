@@ -1,6 +1,6 @@
 """The text of Asterisk's manager interface (AMI): blocks of `Key: value` lines, and what can be read off a block.
 
-`blocks` is streaming and forgiving: CRLF or LF, a missing blank line at the end or between two events, lines
+Reading is streaming and forgiving: CRLF or LF, a missing blank line at the end or between two events, lines
 that belong to no block, and lines or blocks without end, which are cut off. A recording may say before each
 block when it was received: `; recv <epoch seconds>`. It does not know what an event means.
 """
@@ -21,6 +21,7 @@ _EPOCH_SECONDS = re.compile(r"([0-9]{9,10})(?:\.([0-9]{1,9}))?")
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 _EARLIEST_SECOND = 946_684_800  # 2000-01-01
 _RECEIVED = "; recv "
+_NOTHING = b";"  # what stands for a line that is too long to be one
 
 
 class MalformedError(Exception):
@@ -89,29 +90,47 @@ def epoch_micros(text: str) -> int | None:
     return int(found[1]) * SECOND + int((found[2] or "").ljust(6, "0")[:6])
 
 
-def blocks(stream: BinaryIO) -> Iterator[Block]:
-    """The blocks of a recording or a connection, in order."""
-    fields: dict[str, str] = {}
-    received_at: int | None = None
-    for line in _lines(stream):
+class Parser:
+    """Text in pieces, cut anywhere, as a connection gives it; each block as soon as it is complete."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._cut_off = False
+        self._fields: dict[str, str] = {}
+        self._received_at: int | None = None
+
+    def push(self, piece: bytes) -> Iterator[Block]:
+        """The blocks that end within `piece`."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            if self._cut_off or len(line) >= LINE_BYTES_MAX:
+                self._cut_off, line = False, _NOTHING
+            yield from self._line(line)
+        if len(self._rest) >= LINE_BYTES_MAX:
+            self._cut_off, self._rest = True, b""
+
+    def end(self) -> Iterator[Block]:
+        """What is left when no more will come."""
+        yield from self._line(_NOTHING if self._cut_off else self._rest)
+        yield from self._line(b"")
+
+    def _line(self, raw: bytes) -> Iterator[Block]:
+        line = raw.decode("utf-8", "replace").rstrip("\r")
         received = line.startswith(_RECEIVED)
         key, colon, value = line.partition(":")
-        starts_anew = key == "Event" and not fields.keys().isdisjoint(("Event", "Response"))
-        if fields and (not line or received or starts_anew):
-            yield Block(fields, received_at)
-            fields, received_at = {}, None
+        starts_anew = key == "Event" and not self._fields.keys().isdisjoint(("Event", "Response"))
+        if self._fields and (not line or received or starts_anew):
+            yield Block(self._fields, self._received_at)
+            self._fields, self._received_at = {}, None
         if received:
-            received_at = epoch_micros(line.removeprefix(_RECEIVED).strip())
-        elif colon and not line.startswith(";") and len(fields) < BLOCK_LINES_MAX:
-            fields[key.strip()] = value.strip()
-    if fields:
-        yield Block(fields, received_at)
+            self._received_at = epoch_micros(line.removeprefix(_RECEIVED).strip())
+        elif colon and not line.startswith(";") and len(self._fields) < BLOCK_LINES_MAX:
+            self._fields[key.strip()] = value.strip()
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
-    while line := stream.readline(LINE_BYTES_MAX):
-        cut_off = len(line) == LINE_BYTES_MAX and not line.endswith(b"\n")
-        while cut_off and (rest := stream.readline(LINE_BYTES_MAX)):
-            cut_off = not rest.endswith(b"\n")
-            line = b";"
-        yield line.decode("utf-8", "replace").rstrip("\r\n")
+def blocks(stream: BinaryIO) -> Iterator[Block]:
+    """The blocks of a recording, in order."""
+    parser = Parser()
+    while piece := stream.readline(LINE_BYTES_MAX):
+        yield from parser.push(piece)
+    yield from parser.end()
