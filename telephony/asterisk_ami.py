@@ -11,12 +11,12 @@ channel: AgentConnect, VarSet QUEUESTATUS, the next dialplan step, or the hang-u
 requested is held for `SHUTDOWN_GRACE`: if the switch shuts down meanwhile, the caller did not abandon.
 
 Always: no clock, no randomness, no exception for any input. Ids come from the switch's own ids and stamps, so a
-second listener or a second reading gives the same ones. It needs the classes call, agent, dialplan and system,
-and `timestampevents=yes`. It does not know of wrap-up (Asterisk has none), heartbeats or Kafka.
+second listener or a second reading gives the same ones. What happened while nobody listened is told from what the
+switch says afterwards, or not at all. It needs the classes call, agent, dialplan and system, and
+`timestampevents=yes`. It does not know of wrap-up (Asterisk has none), heartbeats or Kafka.
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -24,9 +24,10 @@ from typing import Literal, get_args
 from schemas.events import PRIORITY_MAX, EndedReason, Event, LeftReason, RefusedReason
 from schemas.moments import SECOND, micros
 from telephony.ami_text import MalformedError, Reading, usable_id
-from telephony.asterisk_channels import Channel, Visit, When
+from telephony.asterisk_channels import Channel, Memory, Visit, When
 from telephony.asterisk_events import SERVICES, Events
 from telephony.asterisk_members import MEMBERS_MAX, Members
+from telephony.origins import NOWHERE, Classifier
 from telephony.pseudonyms import Pseudonyms
 
 SHUTDOWN_GRACE = 15 * SECOND  # how long a stopping Asterisk waits for its channels
@@ -75,18 +76,19 @@ class _UnrelatedError(Exception):
 
 @dataclass(slots=True)
 class _Listing:
-    """A QueueStatus on its way."""
+    """A QueueStatus and a CoreShowChannels on their way."""
 
     entries: dict[str, list[Reading]] = field(default_factory=dict)
     members: list[tuple[str, Reading]] = field(default_factory=list)
     items: int = 0
+    channels: set[str] = field(default_factory=set)
 
 
 class Translator:
     """One switch's events; `feed` them in the order in which they came, `finish` at the end of a recording.
 
     `events_seen`, `newest_event_at`, `calls_up` and `callers_queued` are what a heartbeat says, `skipped` counts the
-    blocks that said nothing, by closed kinds.
+    blocks that said nothing, by closed kinds. `memory` is all that another translator needs to go on.
     """
 
     def __init__(
@@ -96,19 +98,24 @@ class Translator:
         pseudonyms: Pseudonyms,
         *,
         services: Mapping[str, str] = SERVICES,
+        origins: Classifier = NOWHERE,
+        memory: Memory | None = None,
     ) -> None:
         self._system = system
-        self._events = Events(centre, system, pseudonyms, services)
-        self._channels: dict[str, Channel] = {}
-        self._held: deque[tuple[int, Channel]] = deque()
-        self._talking: dict[str, str] = {}
+        self._events = Events(centre, system, pseudonyms, services, origins)
+        self._pseudonyms = pseudonyms
+        self.memory = memory or Memory()
         self._members = Members()
         self._listing = _Listing()
         self._behind = 0
-        self._booted_at: int | None = None
+        self._listening_since: int | None = None
         self.events_seen = 0
         self.newest_event_at: int | None = None
         self.skipped: dict[Skipped, int] = dict.fromkeys(get_args(Skipped), 0)
+
+    @property
+    def _channels(self) -> dict[str, Channel]:
+        return self.memory.channels
 
     @property
     def calls_up(self) -> int:
@@ -138,8 +145,7 @@ class Translator:
 
     def finish(self) -> list[Event]:
         """What is still held when nothing more will come."""
-        held, self._held = self._held, deque()
-        return self._counted([event for _, channel in held for event in self._conclude(channel, "abandoned")])
+        return self._counted(list(self._overdue(None)))
 
     def _counted(self, events: list[Event]) -> list[Event]:
         self.events_seen += len(events)
@@ -152,26 +158,24 @@ class Translator:
     def _new_channel(self, seen: Reading) -> Iterator[Event]:
         uniqueid, name = self._uniqueid(seen), seen.id("Channel")
         rang_in = seen.text("Uniqueid") == seen.text("Linkedid") and seen.text("ChannelState") != _DOWN
-        known = self._channels.get(uniqueid)
         if not rang_in or not self._is_callers(name):
             self._skip("not_a_caller")
-        elif known is not None and known.gone is None:
+        elif uniqueid in self._channels:
             self._skip("repeated")
         else:
-            self._open(uniqueid, offered=True)
-            yield self._offered(uniqueid, seen, _when(seen), late=False)
+            self._open(uniqueid, _when(seen))
+            yield self._events.offered(uniqueid, "offered", _when(seen), seen)
 
     def _find(self, uniqueid: str, seen: Reading, at: int) -> Iterator[Event]:
         """Make a channel known that is in a queue since `at` although nobody saw it ring in."""
         if uniqueid in self._channels:
             return
-        offered = self._is_callers(seen.id("Channel"))
-        self._open(uniqueid, offered=offered)
-        if offered:
-            yield self._offered(uniqueid, seen, When(at, "arrival"), late=True)
-
-    def _offered(self, uniqueid: str, seen: Reading, when: When, *, late: bool) -> Event:
-        return self._events.offered(uniqueid, when, seen.fields, seen.optional_id("Language"), late=late)
+        if not self._is_callers(seen.id("Channel")):
+            self._open(uniqueid, None)
+            return
+        arrived = When(at, "arrival")
+        self._open(uniqueid, arrived)
+        yield self._events.offered(uniqueid, "offered-before", arrived, seen)
 
     def _variable(self, seen: Reading) -> Iterator[Event]:
         match seen.text("Variable"):
@@ -179,6 +183,10 @@ class Translator:
                 yield from self._queue_status(seen)
             case "QUEUE_PRIO":
                 self._channel(seen).priority = _priority(seen, "Value") or 0
+            case "OCC_DIVERTED_FROM":
+                channel = self._channel(seen)
+                if channel.arrived is not None:
+                    yield self._events.offered(channel.id, "diverted", channel.arrived, seen, seen.text("Value"))
             case _:
                 self._skip("not_used")
 
@@ -217,7 +225,7 @@ class Translator:
         if channel.offered:
             yield self._events.call_ended(channel.id, channel.gone)
         if channel.visits:
-            self._held.append((seen.received_at + SHUTDOWN_GRACE, channel))
+            self.memory.held.append((seen.received_at + SHUTDOWN_GRACE, channel.id))
         else:
             self._forget(channel)
 
@@ -274,14 +282,35 @@ class Translator:
         _, visit = self._visit(seen, lambda visit: not visit.answered)
         name = _member_name(seen)
         visit.answered = True
-        if len(self._talking) < MEMBERS_MAX:
-            self._talking[name] = visit.call
+        if len(self.memory.talking) < MEMBERS_MAX:
+            self.memory.talking[self._pseudonyms.handler(name)] = visit.call
         yield self._events.answered(visit, name, _when(seen))
 
     def _completed(self, seen: Reading) -> Iterator[Event]:
-        channel, visit = self._visit(seen, lambda visit: visit.answered)
-        self._talking.pop(_member_name(seen), None)
+        try:
+            channel, visit = self._visit(seen, lambda visit: visit.answered)
+        except _UnrelatedError:
+            channel, visit = yield from self._answered_unheard(seen)
+        self.memory.talking.pop(self._pseudonyms.handler(_member_name(seen)), None)
         yield self._ended(channel, visit, _when(seen), _ENDED.get(seen.text("Reason").lower()))
+
+    def _answered_unheard(self, seen: Reading) -> Generator[Event, None, tuple[Channel, Visit]]:
+        """An answer given while nobody listened: the end of the conversation tells when it began."""
+        answered = When(seen.at - seen.whole("TalkTime") * SECOND, "second")
+        if self._listening_since is None or answered.at >= self._listening_since:
+            raise _UnrelatedError("unknown_visit")
+        uniqueid, queue, name = self._uniqueid(seen), seen.id("Queue"), _member_name(seen)
+        queued = When(answered.at - seen.whole("HoldTime") * SECOND, "second")
+        yield from self._find(uniqueid, seen, queued.at)
+        channel = self._channels[uniqueid]
+        visit = channel.visit(queue, lambda visit: not visit.answered)
+        if visit is None:
+            visit = self._open_visit(channel, seen, queue, queued)
+            visit.listed = True
+            yield self._events.queued(visit, None)
+        visit.answered = True
+        yield self._events.answered(visit, name, answered)
+        return channel, visit
 
     def _on_hold(self, seen: Reading) -> Iterator[Event]:
         for visit in self._talked_to(seen):
@@ -310,16 +339,14 @@ class Translator:
     def _fully_booted(self, seen: Reading) -> Iterator[Event]:
         """Sent at each login: only an Uptime that began later than the last one means a restart."""
         booted_at = seen.received_at - seen.whole("Uptime") * SECOND
-        restarted = self._booted_at is not None and booted_at > self._booted_at + RESTART_TOLERANCE
-        self._booted_at = booted_at
+        last_boot, self.memory.booted_at = self.memory.booted_at, booted_at
+        self._listening_since = seen.received_at - self._behind
         self._listing = _Listing()
-        if restarted:
+        if last_boot is not None and booted_at > last_boot + RESTART_TOLERANCE:
             yield from self._shutdown(seen)
             for channel in list(self._channels.values()):
-                for visit in list(channel.visits):
-                    self._unresolved(channel, visit)
-                self._forget(channel)
-            self._talking.clear()
+                yield from self._over(channel, When(booted_at - self._behind, "arrival"))
+            self.memory.talking.clear()
 
     def _shutdown(self, _: Reading) -> Iterator[Event]:
         """The switch hung up on everybody: who left without asking to did not abandon."""
@@ -331,10 +358,12 @@ class Translator:
                     if visit.abandon_seen:
                         yield self._left(channel, visit, "withdrawn")
 
-    def _overdue(self, received_at: int) -> Iterator[Event]:
-        while self._held and self._held[0][0] <= received_at:
-            _, channel = self._held.popleft()
-            yield from self._conclude(channel, "abandoned")
+    def _overdue(self, received_at: int | None) -> Iterator[Event]:
+        held = self.memory.held
+        while held and (received_at is None or held[0][0] <= received_at):
+            _, uniqueid = held.pop(0)
+            if channel := self._channels.get(uniqueid):
+                yield from self._conclude(channel, "abandoned")
 
     def _conclude(self, channel: Channel, left: LeftReason) -> Iterator[Event]:
         """Settle what was held of a channel that is gone."""
@@ -342,6 +371,14 @@ class Translator:
             yield self._left(channel, visit, left)
         for visit in channel.answered():
             yield self._ended(channel, visit, channel.gone or visit.queued, None)
+        self._forget(channel)
+
+    def _over(self, channel: Channel, when: When) -> Iterator[Event]:
+        """A channel is no more whose end nobody heard: that its call is over is all that is known."""
+        for visit in list(channel.visits):
+            self._unresolved(channel, visit)
+        if channel.offered and channel.gone is None:
+            yield self._events.call_ended(channel.id, when)
         self._forget(channel)
 
     # Handlers
@@ -376,14 +413,17 @@ class Translator:
 
     def _one_more(self) -> Iterable[Event]:
         self._listing.items += 1
-        if self._listing.items > LISTED_MAX:
+        return self._bounded()
+
+    def _bounded(self) -> Iterable[Event]:
+        if self._listing.items + len(self._listing.channels) > LISTED_MAX:
             self._listing = _Listing()
             raise _UnrelatedError("no_room")
         return ()
 
     def _listing_complete(self, seen: Reading) -> Iterator[Event]:
         """A listing speaks only when it is whole: a caller missing from it may be concluded to be lost."""
-        listing, self._listing = self._listing, _Listing()
+        listing, self._listing = self._listing, _Listing(channels=self._listing.channels)
         if seen.whole("ListItems") != listing.items:
             raise _UnrelatedError("incomplete_listing")
         # Its blocks carry no stamp: their moment is that of receipt, on the switch's clock.
@@ -404,6 +444,9 @@ class Translator:
         yield from self._find(uniqueid, entry, queued.at)
         channel = self._channels[uniqueid]
         visit = channel.visit(queue, lambda visit: visit.waiting)
+        if visit is not None and queued.at - visit.queued.at > LISTED_TOLERANCE:
+            self._unresolved(channel, visit)  # it left and came again while nobody listened
+            visit = None
         if visit is None:
             visit = self._open_visit(channel, entry, queue, queued)
             visit.listed = True
@@ -423,6 +466,24 @@ class Translator:
                     visit.unlisted += 1
                     if visit.unlisted > 1:
                         self._unresolved(channel, visit)
+
+    # CoreShowChannels
+
+    def _listed_channel(self, seen: Reading) -> Iterable[Event]:
+        self._listing.channels.add(self._uniqueid(seen))
+        return self._bounded()
+
+    def _channels_complete(self, seen: Reading) -> Iterator[Event]:
+        listed, self._listing.channels = self._listing.channels, set()
+        if seen.whole("ListItems") != len(listed):
+            raise _UnrelatedError("incomplete_listing")
+        for channel in list(self._channels.values()):
+            if channel.id in listed or channel.gone is not None:
+                channel.unlisted = 0
+                continue
+            channel.unlisted += 1
+            if channel.unlisted > 1:  # as with callers in a queue
+                yield from self._over(channel, When(seen.received_at - self._behind, "arrival"))
 
     # Leaves
 
@@ -448,11 +509,11 @@ class Translator:
         technology = channel_name.partition("/")[0]
         return technology not in _NOT_CALLERS and self._members.at(_device(channel_name)) is None
 
-    def _open(self, uniqueid: str, *, offered: bool) -> None:
+    def _open(self, uniqueid: str, arrived: When | None) -> None:
         if len(self._channels) >= CHANNELS_MAX:
             del self._channels[next(iter(self._channels))]
             self._skip("no_room")
-        self._channels[uniqueid] = Channel(uniqueid, offered)
+        self._channels[uniqueid] = Channel(uniqueid, arrived)
 
     def _open_visit(self, channel: Channel, seen: Reading, queue: str, queued: When) -> Visit:
         channel.joins += 1
@@ -473,7 +534,7 @@ class Translator:
         if name.startswith("Local/") and seen.optional_id("Linkedid"):
             return self._uniqueid(seen, "Linkedid")
         handler = self._members.at(_device(name))
-        return self._talking.get(handler, channel.id) if handler else channel.id
+        return self.memory.talking.get(self._pseudonyms.handler(handler), channel.id) if handler else channel.id
 
     def _left(self, channel: Channel, visit: Visit, reason: LeftReason) -> Event:
         channel.visits.remove(visit)
@@ -488,8 +549,7 @@ class Translator:
         self._skip("unresolved")
 
     def _forget(self, channel: Channel) -> None:
-        if self._channels.get(channel.id) is channel:
-            del self._channels[channel.id]
+        self._channels.pop(channel.id, None)
 
     def _skip(self, kind: Skipped) -> None:
         self.skipped[kind] += 1
@@ -547,4 +607,6 @@ _TRANSLATE: dict[str, Callable[[Translator, Reading], Iterable[Event]]] = {
     "QueueMember": Translator._listed_member,
     "QueueEntry": Translator._listed_entry,
     "QueueStatusComplete": Translator._listing_complete,
+    "CoreShowChannel": Translator._listed_channel,
+    "CoreShowChannelsComplete": Translator._channels_complete,
 }

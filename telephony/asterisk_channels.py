@@ -43,17 +43,22 @@ class Visit:
 
 @dataclass(slots=True)
 class Channel:
-    """`id` is the call's; `offered` says whether it is a call of its own."""
+    """`id` is the call's; `arrived` says when it rang in, if it is a call of its own."""
 
     id: str
-    offered: bool
+    arrived: When | None
     joins: int = 0
     joined_at: int = 0
     priority: int = 0
     asked_queue: str | None = None
     hangup_requested: bool = False
     gone: When | None = None
+    unlisted: int = 0  # how many listings of all channels in a row lacked it
     visits: list[Visit] = field(default_factory=list)
+
+    @property
+    def offered(self) -> bool:
+        return self.arrived is not None
 
     def visit(self, queue: str, fits: Callable[[Visit], bool]) -> Visit | None:
         return next((visit for visit in self.visits if visit.queue == queue and fits(visit)), None)
@@ -66,3 +71,15 @@ class Channel:
 
     def answered(self) -> list[Visit]:
         return [visit for visit in self.visits if visit.answered]
+
+
+@dataclass(slots=True)
+class Memory:
+    """All that is known of a switch's calls: what a bridge keeps while it does not run."""
+
+    channels: dict[str, Channel] = field(default_factory=dict)
+    held: list[tuple[int, str]] = field(default_factory=list)
+    """Channels that are gone with something undecided, and when it is to be decided."""
+    talking: dict[str, str] = field(default_factory=dict)
+    """The call that a handler talks to; a handler by pseudonym."""
+    booted_at: int | None = None

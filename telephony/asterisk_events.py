@@ -7,6 +7,7 @@ the processor's rules choose. Nothing is decided here.
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import Literal
 
 from schemas.codec import new_event
 from schemas.events import (
@@ -47,41 +48,60 @@ from schemas.events import (
     WaitingNow,
 )
 from schemas.moments import moment
+from telephony.ami_text import Reading
 from telephony.asterisk_channels import Channel, Visit, When
 from telephony.asterisk_members import Standing
-from telephony.pseudonyms import Pseudonyms
+from telephony.origins import SHARED_BY_MANY, Classifier
+from telephony.pseudonyms import Caller, Pseudonyms
 
 PART_SIZE = 500  # waiting visits in one part of a snapshot: under 256 kB with the longest ids
 SERVICES: Mapping[str, str] = {"999": "999", "112": "999", "101": "101"}
 OTHER_SERVICE = "101"
+Arrived = Literal["diverted", "offered", "offered-before"]
 
 
 class Events:
     """`services` says which service an extension is; every other one is `OTHER_SERVICE`."""
 
-    def __init__(self, centre: str, system: str, pseudonyms: Pseudonyms, services: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        centre: str,
+        system: str,
+        pseudonyms: Pseudonyms,
+        services: Mapping[str, str],
+        origins: Classifier,
+    ) -> None:
         self._centre = centre
         self._source = f"//{centre}/{system}"
         self._pseudonyms = pseudonyms
         self._services = services
+        self._origins = origins
 
-    def offered(self, call: str, when: When, said: Mapping[str, str], language: str | None, *, late: bool) -> Event:
-        """`said` is the block that shows the caller; `late` when that is not the one of the call's arrival."""
-        dialled = said.get("Exten", "")
-        caller = self._pseudonyms.caller(said.get("CallerIDNum", ""), when.at)
+    def offered(self, call: str, what: Arrived, when: When, said: Reading, diverted_from: str = "") -> Event:
+        """`said` is the block that shows the caller, and `what` how much it knows.
+
+        Of the same arrival the least id counts, so "diverted" outdoes "offered".
+        """
+        dialled, number = said.text("Exten"), said.text("CallerIDNum")
+        place = self._origins.classify(number, said.text("Channel").rpartition("-")[0], diverted_from)
+        shared = place.origin in SHARED_BY_MANY
+        caller = Caller("shared") if shared else self._pseudonyms.caller(number, when.at)
         data = CallOfferedData(
             centre=self._centre,
             time_quality=when.quality,
             call=call,
-            service=self._services.get(dialled) or self._services.get(said.get("Queue", "")) or OTHER_SERVICE,
+            service=self._services.get(dialled) or self._services.get(said.text("Queue")) or OTHER_SERVICE,
             channel="voice",
+            origin=place.origin,
+            site=place.site,
+            department=place.department,
             # An extension nobody declared may be a private number that somebody dials outwards.
             dialled=dialled if dialled in self._services else None,
-            language=language,
+            language=said.optional_id("Language"),
             caller_tokens=caller.tokens or None,
             caller_state=caller.state,
         )
-        return self._event(CallOffered, data, call, "offered-before" if late else "offered", when)
+        return self._event(CallOffered, data, call, what, when)
 
     def refused(self, channel: Channel, reason: RefusedReason, when: When) -> Event:
         data = CallRefusedData(

@@ -5,7 +5,8 @@ Europe/London; from 04:00 to 05:10 tokens of the old and the new day are both gi
 across the change is still one caller. Handlers keep one pseudonym under a key of their own.
 
 Always: the same secret, number and moment give the same tokens, and nothing here keeps a number. It does not
-know where the secret comes from; whoever holds it can make the keys of any day again.
+know where the secret comes from; whoever holds it can make the keys of any day again, so that it serves recordings:
+the keys of a live bridge are those of `ratchet.py`.
 """
 
 import hmac
@@ -55,7 +56,7 @@ class KeyRing:
         """A withheld number gives no token: one shared "anonymous" would make one caller of many."""
         normal = e164(number)
         if normal is None:
-            return Caller(_state_without_number(number))
+            return Caller(caller_state(number))
         return Caller("ok", tuple(CallerToken(day, self._token(f"callers {day}", normal)) for day in key_days(at)))
 
     def handler(self, name: str) -> str:
@@ -91,8 +92,8 @@ def e164(number: str) -> str | None:
     return text if _UK.fullmatch(text) or _ABROAD.fullmatch(text) else None
 
 
-def _state_without_number(number: str) -> CallerState:
-    """Digits that are no public number are an extension: a telephone of many people, not a caller."""
+def caller_state(number: str) -> CallerState:
+    """Of a caller without a public number: mere digits are an extension, a telephone of many people."""
     text = number.strip().lower()
     if any(text.startswith(word) for word in _WITHHELD):
         return "withheld"
