@@ -67,7 +67,7 @@ class Engine:
 
     @property
     def restoring(self) -> bool:
-        """While True nothing is decided, nothing is handed out and no counter moves."""
+        """While True nothing is decided and no counter moves; settled facts are handed out all the same."""
         return self._restoring
 
     @restoring.setter
@@ -163,8 +163,6 @@ class Engine:
         if visit.published == digest:
             return
         visit.published = digest
-        if self._restoring:
-            return
         effects.facts.append(
             VisitFacts(
                 centre=centre,
