@@ -1,10 +1,12 @@
 """Handlers: the people who answer, and what state each is in.
 
-A handler's states are a set of (time, rank of the state, id, source); the state at a moment is the last of them by
-that order. A snapshot speaks for all handlers of its source at its moment: who is not listed is logged out. Nobody
-is staffed on hearsay: a handler not heard of for 60 s beyond the rhythm of its source's snapshots is `unknown`.
+A handler's states are a set of (time, rank of the state); the state at a moment is the last of them by that order.
+Of two events that say the same state of the same moment one is kept, with the lesser of their sources. A snapshot
+speaks for all handlers of its source at its moment: who is not listed is logged out. Nobody is staffed on hearsay: a
+handler not heard of for 60 s beyond the rhythm of its source's snapshots is `unknown`.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,17 +24,23 @@ STATES_PER_HANDLER_MAX = 8_192
 SILENT_AFTER = 60 * SECOND
 WRAP_UP_STARTS_WITHIN = 30 * MINUTE
 
-StateFact = tuple[int, int, str, str]
-"""(at, rank, id, source)"""
-
+_RANKS = 8
 _WRAP_UP, _TALKING, _LOGGED_OUT = RANK["wrap_up"], RANK["talking"], RANK["logged_out"]
+
+
+def state_fact(at: int, state: str) -> int:
+    """A state and its moment as one number, since there are a hundred thousand of them in two days."""
+    return at * _RANKS + RANK[state]
 
 
 @dataclass(slots=True)
 class Handler:
     """The states of one handler within the horizon, and the queues they last were in."""
 
-    states: list[StateFact] = field(default_factory=list)
+    states: "array[int]" = field(default_factory=lambda: array("q"))
+    """Of `state_fact`, rising."""
+    sources: list[str] = field(default_factory=list)
+    """Who said each of `states`."""
     queues: tuple[str, ...] = ()
     queues_known: tuple[int, str] = (0, "")
     answered: list[tuple[int, str]] = field(default_factory=list)
@@ -54,10 +62,6 @@ class Snapshot:
         return None if self.previous_at is None else self.at - self.previous_at
 
 
-def _at(state: StateFact) -> int:
-    return state[0]
-
-
 class Handlers:
     """All handlers of one control room."""
 
@@ -74,18 +78,20 @@ class Handlers:
             handler = self.by_id[ident] = Handler()
         return handler
 
-    def heard(self, handler: Handler, state: StateFact) -> bool:
-        """Add a state; returns whether it can change the wrap-up read from the states before it."""
-        states = handler.states
+    def heard(self, handler: Handler, state: int, source: str) -> bool:
+        """Add a `state_fact`; returns whether it can change the wrap-up read from the states before it."""
+        states, sources = handler.states, handler.sources
         index = bisect_left(states, state)
         if index < len(states) and states[index] == state:
+            sources[index] = min(sources[index], source)
             return False
         states.insert(index, state)
+        sources.insert(index, source)
         if len(states) > STATES_PER_HANDLER_MAX:
-            del states[0]
+            del states[0], sources[0]
         newest = index == len(states) - 1
-        follows_wrap_up = index > 0 and states[index - 1][1] == _WRAP_UP
-        return not newest or state[1] == _WRAP_UP or follows_wrap_up
+        follows_wrap_up = index > 0 and states[index - 1] % _RANKS == _WRAP_UP
+        return not newest or state % _RANKS == _WRAP_UP or follows_wrap_up
 
     def snapshot(self, source: str, at: int, ident: str, handlers: tuple[HandlerNow, ...]) -> None:
         """Take the word of `source` on all its handlers at `at`; of an older word only its time is kept."""
@@ -108,14 +114,16 @@ class Handlers:
     def now(self, ident: str, now: int) -> tuple[str, tuple[str, ...]]:
         """(state or `unknown`, queues) of a handler at `now`: the newest word of events and snapshots."""
         handler = self.by_id.get(ident) or Handler()
-        index = bisect_right(handler.states, now, key=_at)
-        last = handler.states[index - 1] if index else None
-        heard, name = ((last[0], ""), STATES[last[1]]) if last is not None else ((0, ""), UNKNOWN)
+        heard, name, last_source = (0, ""), UNKNOWN, None
+        index = bisect_left(handler.states, (now + 1) * _RANKS)
+        if index:
+            at, rank = divmod(handler.states[index - 1], _RANKS)
+            heard, name, last_source = (at, ""), STATES[rank], handler.sources[index - 1]
         queues, queues_known = handler.queues, (handler.queues_known[0], "")
         rhythm: int | None = None
         for source, snapshot in self.snapshots.items():
             listed = snapshot.handlers.get(ident)
-            if listed is None and (last is None or source != last[3]):
+            if listed is None and source != last_source:
                 continue
             if snapshot.rhythm is not None:
                 rhythm = max(rhythm or 0, snapshot.rhythm)
@@ -141,12 +149,12 @@ class Handlers:
     def prune(self, before: int) -> None:
         """Forget states older than `before`, but for the last one, and handlers nobody has heard of since."""
         for ident, handler in list(self.by_id.items()):
-            index = bisect_left(handler.states, before, key=_at)
+            index = bisect_left(handler.states, before * _RANKS)
             spoken_of = handler.queues_known[0] >= before or (handler.answered and handler.answered[-1][0] >= before)
             if index == len(handler.states) and not spoken_of:
                 del self.by_id[ident]
                 continue
-            del handler.states[: max(0, index - 1)]
+            del handler.states[: max(0, index - 1)], handler.sources[: max(0, index - 1)]
             del handler.answered[: bisect_left(handler.answered, (before, ""))]
 
 
@@ -168,23 +176,25 @@ def wrap_up_after(handler: Handler, ended_at: int) -> tuple[int, int] | None:
     return None
 
 
-def _that_hold(states: list[StateFact], since: int) -> Iterator[tuple[int, int]]:
+def _that_hold(states: "array[int]", since: int) -> Iterator[tuple[int, int]]:
     """(at, rank) of the states from `since` on that hold: of several at one moment, the last."""
-    for index in range(bisect_left(states, since, key=_at), len(states)):
-        at, rank, _, _ = states[index]
-        if index + 1 == len(states) or states[index + 1][0] != at:
+    for index in range(bisect_left(states, since * _RANKS), len(states)):
+        at, rank = divmod(states[index], _RANKS)
+        if index + 1 == len(states) or states[index + 1] // _RANKS != at:
             yield at, rank
 
 
-def affected_by(handler: Handler, state: StateFact) -> list[str]:
+def affected_by(handler: Handler, state: int) -> list[str]:
     """The visits whose wrap-up may have changed because `state` was added."""
     states = handler.states
     started = bisect_left(states, state)
-    while started > 0 and (states[started - 1][1] == _WRAP_UP or states[started - 1][0] == states[started][0]):
+    while started > 0 and (
+        states[started - 1] % _RANKS == _WRAP_UP or states[started - 1] // _RANKS == states[started] // _RANKS
+    ):
         started -= 1
-    earliest = states[started][0] - WRAP_UP_STARTS_WITHIN
+    earliest = states[started] // _RANKS - WRAP_UP_STARTS_WITHIN
     low = bisect_left(handler.answered, (earliest, ""))
-    high = bisect_right(handler.answered, (state[0], "\U0010ffff"))
+    high = bisect_right(handler.answered, (state // _RANKS, "\U0010ffff"))
     return [visit for _, visit in handler.answered[low:high]]
 
 

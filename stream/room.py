@@ -94,6 +94,8 @@ class Room:
         self._cold: dict[str, Cold] = {}
         self._cold_visits: dict[str, str] = {}
         self._cool_at = COOL_EVERY
+        for name, target in profile.targets.items():
+            self.queues[name] = Queue(name, target, make_windows())
 
     # Taking events -------------------------------------------------------------------------------------------
 
@@ -114,8 +116,11 @@ class Room:
     def queue(self, name: str) -> Queue | None:
         """The queue of that name, made when first heard of; None when the room has too many."""
         queue = self.queues.get(name)
-        if queue is None and len(self.queues) < QUEUES_MAX:
+        if queue is None:
+            if len(self.queues) >= QUEUES_MAX:
+                return None
             queue = self.queues[name] = Queue(intern(name), self.profile.target(name), self._make_windows())
+        queue.is_heard_of = True
         return queue
 
     def find(self, ident: str) -> Visit | None:
@@ -241,8 +246,8 @@ class Room:
         if handler is None:
             self.anomaly("too_many_handlers")
             return
-        state = (at, h.RANK[data.state], event.id, intern(event.source))
-        if self.handlers.heard(handler, state):
+        state = h.state_fact(at, data.state)
+        if self.handlers.heard(handler, state, intern(event.source)):
             for visit in h.affected_by(handler, state):
                 affected = self.find(visit)
                 if affected is not None:
