@@ -9,10 +9,14 @@ import uuid
 from typing import Any
 
 from faust.types import StreamT
+from faust.web import Request, Response, View
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from agents.config import Settings
 from agents.gate import Gate, Refusals
 from agents.hooks import Hooks, NoHooks
+from agents.metrics import WorkerCollector
 from agents.outputs import Outputs
 from agents.partition import Slice, Tools
 from agents.producer import Producer
@@ -94,6 +98,13 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
     app.shell = shell
     # Acks are switched off: what was applied is known from the state log, and the group's offsets come from there.
     topic = app.topic(EVENTS.name, value_type=bytes, value_serializer="raw", key_serializer="raw", acks=False)
+
+    registry = CollectorRegistry()
+    registry.register(WorkerCollector(shell, wall_clock, app.lag))
+
+    @app.page("/metrics")
+    async def metrics(view: View, request: Request) -> Response:
+        return view.bytes(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     @app.agent(topic, name="events")
     async def events(slices: StreamT[Any]) -> None:

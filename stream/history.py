@@ -16,6 +16,7 @@ from schemas.moments import HOUR, MINUTE, SECOND, rfc3339
 from stream import figures
 from stream.engine import Engine
 from stream.profile import Profile
+from stream.queues import Queue
 from stream.room import Room
 from stream.windows import FixedWindows, day_start, next_day_start
 
@@ -80,7 +81,7 @@ class History:
 
     def queues(self) -> list[str]:
         """The names of all queues met."""
-        return sorted({name for room in self._engine.rooms.values() for name in room.queues})
+        return sorted({name for room in self._engine.rooms.values() for name in _heard_of(room)})
 
     def _until(self, arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
         for arrival in arrivals:
@@ -125,13 +126,13 @@ class History:
             rows.extend(place | _columns(value) for value in values)
 
         starts: set[int] = {0} if period.window == "whole" else set()
-        for queue in room.queues.values():
+        for queue in _heard_of(room).values():
             windows = _fixed(queue.windows, as_of)
             starts.update(windows.tallies)
         calls = _fixed(room.call_windows, as_of)
         starts.update(calls.tallies)
         for start in starts:
-            for name, queue in room.queues.items():
+            for name, queue in _heard_of(room).items():
                 if only is None or name == only:
                     windows = _fixed(queue.windows, as_of)
                     add(name, start, figures.queue_values(windows.tallies.get(start, {}), queue.target))
@@ -140,7 +141,7 @@ class History:
                 low = first if period.window == "whole" else start
                 add(None, start, [_coverage(room, low, min(self._end_of(start, as_of), as_of))])
         if period.window == "whole":
-            for name, queue in room.queues.items():
+            for name, queue in _heard_of(room).items():
                 if only is None or name == only:
                     since = queue.line.oldest_since
                     add(
@@ -168,6 +169,10 @@ def _columns(value: figures.Value) -> dict[str, Any]:
         "numerator": value.numerator,
         "denominator": value.denominator,
     }
+
+
+def _heard_of(room: Room) -> dict[str, Queue]:
+    return {name: queue for name, queue in room.queues.items() if queue.is_heard_of}
 
 
 def _fixed(windows: object, as_of: int) -> FixedWindows:

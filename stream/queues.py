@@ -83,6 +83,7 @@ class Queue:
         "counted",
         "counters",
         "drift",
+        "is_heard_of",
         "line",
         "name",
         "recount_error",
@@ -107,6 +108,8 @@ class Queue:
         self.snapshots: dict[str, SnapshotTimes] = {}
         self.drift: dict[str, int] = {}
         self.recount_error = 0
+        self.is_heard_of = False
+        """Whether any event named this queue; one that is configured exists all the same."""
 
     def snapshots_of(self, source: str) -> SnapshotTimes:
         """The snapshots `source` took of this queue."""
