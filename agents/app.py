@@ -104,7 +104,7 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
 
     @app.page("/metrics")
     async def metrics(view: View, request: Request) -> Response:
-        return view.bytes(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return view.bytes(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     @app.agent(topic, name="events")
     async def events(slices: StreamT[Any]) -> None:
