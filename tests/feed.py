@@ -32,6 +32,7 @@ def event(
     cls: type[Event],
     data: type[Data],
     at: float,
+    /,
     *,
     source: str = PBX,
     ident: str | None = None,
@@ -42,7 +43,7 @@ def event(
     said = data(centre=centre, **{name: value for name, value in members.items() if value is not None})
     if ident is None:
         ident = f"{cls.__name__}|{us(at)}|{'|'.join(str(value) for value in members.values())}"[:200]
-    made = cls(specversion="1.0", id=ident, source=source, time=when(at), data=said)  # type: ignore[arg-type]
+    made = cls(specversion="1.0", id=ident, source=source, time=when(at), data=said)
     return Arrival(made, us(at), us(at))
 
 
@@ -117,7 +118,7 @@ def handler(name: str, at: float, state: str, **more: Any) -> Arrival:
 
 
 def handlers(at: float, states: dict[str, str], queues: tuple[str, ...] = ("101",), **more: Any) -> Arrival:
-    listed = tuple(HandlerNow(handler=name, state=state, queues=queues) for name, state in states.items())  # type: ignore[arg-type]
+    listed = tuple(HandlerNow(handler=name, state=state, queues=queues) for name, state in states.items())
     return event(ev.HandlerSnapshot, ev.HandlerSnapshotData, at, handlers=listed, **more)
 
 
@@ -165,6 +166,6 @@ def later(arrival: Arrival, hours: float) -> Arrival:
     time = arrival.event.time + timedelta(hours=hours)
     made = type(arrival.event)(
         specversion="1.0", id=arrival.event.id, source=arrival.event.source, time=time, data=arrival.event.data
-    )  # type: ignore[arg-type]
+    )
     assert micros(time) == arrival.at + by
     return Arrival(made, arrival.at + by, arrival.appended_at + by)
