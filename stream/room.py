@@ -670,11 +670,11 @@ class Room:
             else:
                 needed = min(needed, cold.first_at)
         for ident, call in list(self.calls.items()):
-            if now > self._kept_until(call) and not any(visit.is_waiting for visit in call.visits):
+            if call.last_at >= before or now <= self._kept_until(call) or any(v.is_waiting for v in call.visits):
+                needed = min(needed, call.first_at)
+            else:
                 self._forget_call(call)
                 del self.calls[ident]
-            else:
-                needed = min(needed, call.first_at)
         for ident in [ident for ident in self.headless if self.visits[ident].last_at < before]:
             self.headless.discard(ident)
             del self.visits[ident]
