@@ -1,9 +1,9 @@
 """One connection to Asterisk's manager interface: log in, ask, and hear everything in the order in which it came.
 
-Of the libraries for this, panoramisk is the one that is kept up. It takes the blocks of a listing out of the stream of
-events and hands them over when the listing is complete, so that nobody can tell any more what happened before a
+Of the libraries for this, panoramisk is the one that is kept up. It takes the blocks of a listing out of the stream
+of events and hands them over when the listing is complete, so that nobody can tell any more what happened before a
 snapshot and what after it; it closes the connection at `Shutdown` before it says so; and a switch that has stopped
-answering looks to it like a quiet one. What is left to write is this file, on the parser that recordings need anyhow.
+answering looks to it like a quiet one. What is left to write is this file, on the parser that recordings need.
 
 It does not know what an event means, and does not connect again by itself.
 """
@@ -23,6 +23,10 @@ PIECE_BYTES = 65_536
 
 class NoAnswerError(Exception):
     """The switch is not there, says no, or says nothing; the message says which."""
+
+
+class RefusedError(NoAnswerError):
+    """The switch says no."""
 
 
 class Connection:
@@ -64,7 +68,7 @@ class Connection:
         finally:
             del self._asked[number]
         if said.get("Response") not in ("Success", "Goodbye"):
-            raise NoAnswerError(f"the switch refuses {action}: {said.get('Message', 'it does not say why')}")
+            raise RefusedError(f"the switch refuses {action}: {said.get('Message', 'it does not say why')}")
         return said
 
     async def _read(self) -> bytes:

@@ -87,8 +87,7 @@ class _Listing:
 class Translator:
     """One switch's events; `feed` them in the order in which they came, `finish` at the end of a recording.
 
-    `events_seen`, `newest_event_at`, `calls_up` and `callers_queued` are what a heartbeat says, `skipped` counts the
-    blocks that said nothing, by closed kinds. `memory` is all that another translator needs to go on.
+    `skipped` counts the blocks that said nothing, by closed kinds. `memory` is all that another one needs to go on.
     """
 
     def __init__(
@@ -142,6 +141,12 @@ class Translator:
             except _UnrelatedError as unrelated:
                 self._skip(unrelated.kind)
         return self._counted(events)
+
+    def heartbeat(self, callers_queued: int, received_at: int) -> Event:
+        """The switch answered at `received_at`, and counts so many callers in its queues."""
+        return self._events.heartbeat(
+            self.events_seen, self.calls_up, callers_queued, self.newest_event_at, self._switch_clock(received_at)
+        )
 
     def finish(self) -> list[Event]:
         """What is still held when nothing more will come."""
@@ -340,12 +345,12 @@ class Translator:
         """Sent at each login: only an Uptime that began later than the last one means a restart."""
         booted_at = seen.received_at - seen.whole("Uptime") * SECOND
         last_boot, self.memory.booted_at = self.memory.booted_at, booted_at
-        self._listening_since = seen.received_at - self._behind
+        self._listening_since = self._switch_clock(seen.received_at).at
         self._listing = _Listing()
         if last_boot is not None and booted_at > last_boot + RESTART_TOLERANCE:
             yield from self._shutdown(seen)
             for channel in list(self._channels.values()):
-                yield from self._over(channel, When(booted_at - self._behind, "arrival"))
+                yield from self._over(channel, self._switch_clock(booted_at))
             self.memory.talking.clear()
 
     def _shutdown(self, _: Reading) -> Iterator[Event]:
@@ -426,8 +431,7 @@ class Translator:
         listing, self._listing = self._listing, _Listing(channels=self._listing.channels)
         if seen.whole("ListItems") != listing.items:
             raise _UnrelatedError("incomplete_listing")
-        # Its blocks carry no stamp: their moment is that of receipt, on the switch's clock.
-        taken = When(seen.received_at - self._behind, "arrival")
+        taken = self._switch_clock(seen.received_at)
         for queue, entries in listing.entries.items():
             listed: list[tuple[Visit, int | None]] = []
             for entry in entries:
@@ -483,9 +487,13 @@ class Translator:
                 continue
             channel.unlisted += 1
             if channel.unlisted > 1:  # as with callers in a queue
-                yield from self._over(channel, When(seen.received_at - self._behind, "arrival"))
+                yield from self._over(channel, self._switch_clock(seen.received_at))
 
     # Leaves
+
+    def _switch_clock(self, received_at: int) -> When:
+        """The moment of what carries no stamp: that of its receipt, on the switch's clock."""
+        return When(received_at - self._behind, "arrival")
 
     def _uniqueid(self, seen: Reading, member: str = "Uniqueid") -> str:
         """A switch without `systemname` numbers channels as every other does: its name here keeps them apart."""

@@ -29,6 +29,8 @@ from schemas.events import (
     QueueSnapshot,
     QueueSnapshotData,
     RefusedReason,
+    SourceHeartbeat,
+    SourceHeartbeatData,
     VisitAnswered,
     VisitAnsweredData,
     VisitEnded,
@@ -189,6 +191,19 @@ class Events:
         )
         data = HandlerSnapshotData(centre=self._centre, time_quality=when.quality, handlers=handlers)
         return self._event(HandlerSnapshot, data, None, "handlers", when)
+
+    def heartbeat(
+        self, events_seen: int, calls_up: int, callers_queued: int, newest_at: int | None, when: When
+    ) -> Event:
+        data = SourceHeartbeatData(
+            centre=self._centre,
+            time_quality=when.quality,
+            events_seen=events_seen,
+            calls_up=calls_up,
+            callers_queued=callers_queued,
+            newest_event_at=None if newest_at is None else moment(newest_at),
+        )
+        return self._event(SourceHeartbeat, data, None, "heartbeat", when)
 
     def waiting(self, queue: str, listed: Sequence[tuple[Visit, int | None]], when: When) -> list[Event]:
         """A snapshot of `queue`, visits with their positions, in as many parts as it needs."""

@@ -28,3 +28,9 @@ async def until_stopped(work: Coroutine[None, None, None]) -> bool:
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None  # of tasks that fail together the first says why
     return task.cancelled()
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first of the errors in `group`, however deep it lies."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first

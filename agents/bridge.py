@@ -1,0 +1,73 @@
+"""Puts a bridge together: what hears a switch, what its folder holds, and the way to Kafka.
+
+The folder holds the keys of the pseudonyms, what is known of calls that are up, and events that Kafka does not have
+yet. One bridge works in a folder; two bridges may hear one switch, each with a folder of its own.
+"""
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+from time import time_ns
+
+from agents.outbox import Outbox
+from schemas.topics import EVENTS
+from telephony.asterisk_ami import Translator
+from telephony.asterisk_bridge import Account, Bridge, MemoryFile
+from telephony.origins import NOWHERE, FaultyTableError, OriginsFile
+from telephony.ratchet import Ratchet
+from telephony.spool import Spool
+
+TEND_SECONDS = 3
+DRAIN_SECONDS = 5
+
+log = logging.getLogger(__name__)
+
+
+async def hear_asterisk(
+    account: Account,
+    servers: str,
+    folder: Path,
+    *,
+    centre: str,
+    system: str,
+    origins: OriginsFile | None = None,
+    topic: str = EVENTS.name,
+) -> None:
+    """Hear the switch until cancelled. Raises InUseError, KeyFileError and LoginRefusedError."""
+    with Spool(folder / "spool") as spool:
+        ratchet = Ratchet.open(folder / "keys", _now())
+        calls = MemoryFile(folder / "calls.json")
+        outbox = Outbox(servers, spool, centre, topic=topic)
+        translator = Translator(centre, system, ratchet, origins=origins or NOWHERE, memory=calls.load())
+        bridge = Bridge(account, translator, outbox.put, calls.save)
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(outbox.run())
+            tending = group.create_task(_tend(ratchet, origins))
+            try:
+                await bridge.run()
+            finally:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DRAIN_SECONDS):
+                        await outbox.emptied()
+                sending.cancel()
+                tending.cancel()
+        if spool.waiting_bytes:
+            log.warning("%d bytes of events wait in %s for the next start", spool.waiting_bytes, folder)
+
+
+async def _tend(ratchet: Ratchet, origins: OriginsFile | None) -> None:
+    """Destroy old keys and read a changed table, whether or not there is a switch."""
+    while True:
+        ratchet.advance(_now())
+        if origins is not None:
+            try:
+                if origins.refresh():
+                    log.info("the table of origins was read again")
+            except FaultyTableError as error:
+                log.warning("%s; the last table stays in force", error)
+        await asyncio.sleep(TEND_SECONDS)
+
+
+def _now() -> int:
+    return time_ns() // 1_000

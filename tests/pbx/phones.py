@@ -1,0 +1,221 @@
+"""Telephones made of sipp, on loopback: callers who ring in, and handlers who answer.
+
+Every telephone is one process with a scenario written for it; times are milliseconds. A caller who vanishes is killed
+and says nothing any more, as one who drives into a tunnel.
+"""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+from tests.pbx.switch import Switch, free_ports
+
+ENDLESS = 60_000
+_INVITED = "sip:[service]@[remote_ip]:[remote_port]"
+_BRANCH = "z9hG4bK-[pid]-[call_number]"  # that of the INVITE, which a CANCEL and its ACK repeat
+_OK = """<send{then}><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>"""
+
+
+class Phones:
+    """Makes telephones for one switch; `hang_up` ends what is left of them."""
+
+    def __init__(self, switch: Switch, folder: Path) -> None:
+        self._switch = switch
+        self._folder = folder
+        self._running: list[asyncio.subprocess.Process] = []
+
+    async def caller(
+        self,
+        exten: str,
+        number: str = "07700900101",
+        *,
+        hang_up_after: int = ENDLESS,
+        cancels: bool = False,
+        diverted_from: str = "",
+        address: str = "127.0.0.1",
+        calls: int = 1,
+        rate: int = 1,
+    ) -> asyncio.subprocess.Process:
+        """Rings `exten`; ends the call so long after the answer, or where they cancel, after the ringing began."""
+        scenario = _cancels(hang_up_after) if cancels else _rings(hang_up_after, diverted_from)
+        options = ["-s", exten, "-m", str(calls), "-r", str(rate), "-key", "number", number]
+        return await self._start(scenario, address, free_ports(1)[0], *options)
+
+    async def handler(
+        self, name: str, *, answers_after: int = 0, talks: int = ENDLESS, holds: int = 0, refers_to: str = ""
+    ) -> asyncio.subprocess.Process:
+        """Answers every call to `name`, hangs up or refers after talking; may hold the caller for a time first."""
+        scenario = _answers(answers_after, talks, holds, refers_to)
+        return await self._start(scenario, "127.0.0.1", self._switch.handlers[name])
+
+    async def hang_up(self) -> None:
+        for phone in self._running:
+            if phone.returncode is None:
+                phone.kill()
+            await phone.wait()
+
+    async def _start(self, scenario: str, address: str, port: int, *options: str) -> asyncio.subprocess.Process:
+        file = self._folder / f"telephone-{len(self._running)}.xml"
+        file.write_text(scenario)
+        media = free_ports(1)[0]
+        phone = await asyncio.create_subprocess_exec(
+            *("sipp", f"127.0.0.1:{self._switch.sip}", "-sf", file, "-i", address, "-p", str(port)),
+            *("-mi", address, "-mp", str(media), "-nostdin", "-trace_err", "-error_file", file.with_suffix(".err")),
+            *options,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._running.append(phone)
+        return phone
+
+
+def _rings(hang_up_after: int, diverted_from: str) -> str:
+    diversion = f"Diversion: <sip:{diverted_from}@[local_ip]>;reason=unconditional\n" if diverted_from else ""
+    return _scenario(
+        _asks("INVITE", 1, _INVITED, diversion, _sdp()),
+        *(f'<recv response="{code}" optional="true"/>' for code in (100, 180, 183)),
+        '<recv response="200" rrs="true"/>',
+        _asks("ACK", 1, "[next_url]"),
+        f'<recv request="BYE" timeout="{hang_up_after}" ontimeout="1"/>',
+        _OK.format(then=' next="2"'),
+        '<label id="1"/>',
+        _asks("BYE", 2, "[next_url]"),
+        '<recv response="200"/>',
+        '<label id="2"/>',
+    )
+
+
+def _cancels(after: int) -> str:
+    return _scenario(
+        _asks("INVITE", 1, _INVITED, "", _sdp()),
+        '<recv response="100" optional="true"/>',
+        '<recv response="183"/>',
+        f'<pause milliseconds="{after}"/>',
+        _asks("CANCEL", 1, _INVITED),
+        '<recv response="200"/>',
+        '<recv response="487"/>',
+        _asks("ACK", 1, _INVITED),
+    )
+
+
+def _answers(after: int, talks: int, holds: int, refers_to: str) -> str:
+    held = [
+        step
+        for number, direction in enumerate(("sendonly", "sendrecv") if holds else (), 1)
+        for step in (
+            _asks_caller("INVITE", number, "", _sdp(direction, number + 1)),
+            '<recv response="100" optional="true"/>',
+            '<recv response="200"/>',
+            _asks_caller("ACK", number),
+            f'<pause milliseconds="{holds}"/>',
+        )
+    ]
+    end = [_asks_caller("BYE", 9), '<recv response="200"/>']
+    if refers_to:
+        referral = f"Refer-To: <sip:{refers_to}@[remote_ip]:[remote_port]>\nReferred-By: <sip:[local_ip]>\n"
+        end = [
+            _asks_caller("REFER", 8, referral),
+            '<recv response="202"/>',
+            '<label id="5"/>',
+            '<recv request="NOTIFY" optional="true" next="6"/>',
+            '<recv request="BYE"/>',
+            _OK.format(then=' next="4"'),
+            '<label id="6"/>',
+            _OK.format(then=' next="5"'),
+        ]
+    return _scenario(
+        """<recv request="INVITE" rrs="true"><action>
+  <ereg regexp=".*" search_in="hdr" header="From:" assign_to="1"/>
+  <ereg regexp=".*" search_in="hdr" header="To:" assign_to="2"/>
+  <ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="3"/>
+</action></recv>""",
+        _says("180 Ringing", "[last_CSeq:]"),
+        f'<recv request="CANCEL" timeout="{max(1, after)}" ontimeout="3"/>',
+        _OK.format(then=""),
+        _says("487 Request Terminated", "CSeq: [$3]"),
+        '<recv request="ACK" next="4"/>',
+        '<label id="3"/>',
+        _says("200 OK", "CSeq: [$3]", _sdp()),
+        '<recv request="ACK"/>',
+        *held,
+        f'<recv request="BYE" timeout="{talks}" ontimeout="7"/>',
+        _OK.format(then=' next="4"'),
+        '<label id="7"/>',
+        *end,
+        '<label id="4"/>',
+        '<Reference variables="1,2,3"/>',
+    )
+
+
+def _scenario(*steps: str) -> str:
+    return "\n".join(['<?xml version="1.0"?>', '<scenario name="telephone">', *steps, "</scenario>", ""])
+
+
+def _asks(method: str, number: int, target: str, headers: str = "", body: str = "") -> str:
+    """A caller's request; the first ones belong to one transaction."""
+    to = f"To: <{_INVITED}>" if method in ("INVITE", "CANCEL") else "[last_To:]"
+    branch = _BRANCH if target == _INVITED else "[branch]"
+    sender = "<sip:[number]@[local_ip]>;tag=[pid]-[call_number]"
+    return _request(method, number, target, branch, f"From: {sender}", to, headers, body)
+
+
+def _asks_caller(method: str, number: int, headers: str = "", body: str = "") -> str:
+    """A handler's request within the call that they answered."""
+    sender = "From: [$2];tag=[pid]-[call_number]"
+    return _request(method, number, "[next_url]", "[branch]", sender, "To: [$1]", headers, body)
+
+
+def _request(
+    method: str, number: int, target: str, branch: str, sender: str, to: str, headers: str, body: str
+) -> str:
+    retransmitted = "" if method == "ACK" else ' retrans="500"'
+    return f"""<send{retransmitted}><![CDATA[
+{method} {target} SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch={branch}
+{sender}
+{to}
+Call-ID: [call_id]
+CSeq: {number} {method}
+Contact: <sip:[local_ip]:[local_port]>
+Max-Forwards: 70
+{headers}{_end(body)}
+]]></send>"""
+
+
+def _says(status: str, sequence: str, body: str = "") -> str:
+    return f"""<send><![CDATA[
+SIP/2.0 {status}
+[last_Via:]
+From: [$1]
+To: [$2];tag=[pid]-[call_number]
+[last_Call-ID:]
+{sequence}
+Contact: <sip:[local_ip]:[local_port]>
+{_end(body)}
+]]></send>"""
+
+
+def _end(body: str) -> str:
+    return f"Content-Type: application/sdp\nContent-Length: [len]\n\n{body}" if body else "Content-Length: 0\n"
+
+
+def _sdp(direction: str = "sendrecv", version: int = 1) -> str:
+    return f"""v=0
+o=- 1 {version} IN IP4 [local_ip]
+s=-
+c=IN IP4 [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+a={direction}
+"""

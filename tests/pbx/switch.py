@@ -1,0 +1,146 @@
+"""A real Asterisk on loopback in a folder of its own, configured by the files that a site copies."""
+
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import wave
+from contextlib import closing
+from pathlib import Path
+from struct import pack
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "deploy" / "asterisk"
+ADDED = Path(__file__).parent / "conf"
+HANDLERS = ("ann", "ben")
+START_SECONDS = 30
+
+
+class UnobtainableError(Exception):
+    """This machine can have no such switch; the message says why."""
+
+
+def obtain() -> Path:
+    """The folder of Asterisk; builds it the first time."""
+    folder = ROOT / ".cache" / "asterisk"
+    built = subprocess.run([EXAMPLE / "build", folder], capture_output=True, text=True)
+    if built.returncode:
+        raise UnobtainableError(built.stderr.strip().splitlines()[-1])
+    return folder
+
+
+class Switch:
+    """`start` it, `terminate` or `kill` it, start it again: its ports and passwords stay."""
+
+    def __init__(self, asterisk: Path, home: Path) -> None:
+        libraries = next(asterisk.glob("usr/lib/*-linux-gnu"))
+        self._asterisk = asterisk
+        self._command = [
+            *(next(libraries.glob("ld-linux-*.so.*")), "--library-path", f"{libraries}:{asterisk / 'usr/lib'}"),
+            *(asterisk / "usr/sbin/asterisk", "-C", home / "etc" / "asterisk.conf"),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.home = home
+        self.sip, self.ami, self.http, *handlers = free_ports(3 + len(HANDLERS))
+        self.handlers = dict(zip(HANDLERS, handlers, strict=True))
+        self._configure()
+
+    @property
+    def secret_file(self) -> Path:
+        return self.home / "etc" / "secrets" / "ami"
+
+    @property
+    def queue_log(self) -> list[list[str]]:
+        """The rows of the switch's own log."""
+        return [line.split("|") for line in (self.home / "log" / "queue_log").read_text().splitlines()]
+
+    def start(self) -> None:
+        """Returns when the switch takes calls."""
+        with (self.home / "console").open("ab") as console:
+            self._process = subprocess.Popen(
+                [*self._command, "-f"], stdin=subprocess.DEVNULL, stdout=console, stderr=console
+            )
+        give_up_at = time.monotonic() + START_SECONDS
+        while self.says("core waitfullybooted").strip() != "Asterisk has fully booted.":
+            if self._process.poll() is not None or time.monotonic() > give_up_at:
+                raise RuntimeError(f"Asterisk did not start:\n{(self.home / 'console').read_text()[-3000:]}")
+            time.sleep(0.02)
+
+    def says(self, command: str) -> str:
+        """What the switch answers to a command of its own console."""
+        asked = subprocess.run([*self._command, "-rx", command], capture_output=True, text=True)
+        return asked.stdout
+
+    def terminate(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def _end(self, sign: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(sign)
+            self._process.wait(30)
+            self._process = None
+
+    def _configure(self) -> None:
+        etc = self.home / "etc"
+        etc.mkdir()
+        for file in EXAMPLE.glob("*.conf"):
+            added = ADDED / file.name
+            text = file.read_text() + (added.read_text() if added.exists() else "")
+            (etc / file.name).write_text(self._placed(text))
+        for name in ("log", "run", "spool", "db", "keys", "agi"):
+            (self.home / name).mkdir()
+        os.symlink(self._asterisk / "usr" / "share" / "asterisk", self.home / "data")
+        subprocess.run([EXAMPLE / "make-secrets", etc], check=True)
+        _quiet_tone(self.home / "music" / "tone.wav")
+        directories = {
+            "astetcdir": etc,
+            "astmoddir": self._asterisk / "usr/lib/asterisk/modules",
+            "astvarlibdir": self.home / "data",
+            "astdatadir": self.home / "data",
+            "astdbdir": self.home / "db",
+            "astkeydir": self.home / "keys",
+            "astagidir": self.home / "agi",
+            "astspooldir": self.home / "spool",
+            "astrundir": self.home / "run",
+            "astlogdir": self.home / "log",
+        }
+        with (etc / "asterisk.conf").open("a") as file:
+            file.write("\n[directories]\n" + "".join(f"{name} => {path}\n" for name, path in directories.items()))
+
+    def _placed(self, text: str) -> str:
+        """The same configuration, at this switch's ports and folders."""
+        text = text.replace("127.0.0.1:5060", f"127.0.0.1:{self.sip}")
+        text = re.sub(r"^port = 5038$", f"port = {self.ami}", text, flags=re.MULTILINE)
+        text = re.sub(r"^bindport = 8088$", f"bindport = {self.http}", text, flags=re.MULTILINE)
+        text = text.replace("directory = music", f"directory = {self.home / 'music'}")
+        for name, port in self.handlers.items():
+            text = text.replace(f"@{name.upper()}@", str(port))
+        return text
+
+
+def free_ports(number: int) -> list[int]:
+    """Free for TCP and UDP alike."""
+    ports: list[int] = []
+    while len(ports) < number:
+        with closing(socket.socket()) as tcp, closing(socket.socket(type=socket.SOCK_DGRAM)) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            try:
+                udp.bind(tcp.getsockname())
+            except OSError:
+                continue
+            ports.append(tcp.getsockname()[1])
+    return ports
+
+
+def _quiet_tone(path: Path) -> None:
+    """Music at a quarter of speech's amplitude, as the example asks for."""
+    path.parent.mkdir()
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"".join(pack("<h", int(2000 * math.sin(math.tau * 440 * n / 8000))) for n in range(8000)))
