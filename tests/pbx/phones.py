@@ -5,10 +5,12 @@ and says nothing any more, as one who drives into a tunnel.
 """
 
 import asyncio
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
-from tests.pbx.switch import Switch, free_ports
+from tests.pbx.switch import Switch, UnobtainableError, free_ports
 
 ENDLESS = 60_000
 _INVITED = "sip:[service]@[remote_ip]:[remote_port]"
@@ -23,6 +25,20 @@ SIP/2.0 200 OK
 Content-Length: 0
 
 ]]></send>"""
+
+
+def obtain_sipp() -> None:
+    """Install sipp where it is missing and that is possible. Raises UnobtainableError."""
+    if shutil.which("sipp"):
+        return
+    if os.getuid() or not shutil.which("apt-get"):
+        raise UnobtainableError("sipp is missing: install Debian's package sip-tester.")
+    for command in (["update"], ["install", "--no-install-recommends", "sip-tester"]):
+        subprocess.run(
+            ["apt-get", "-qq", *command], env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, capture_output=True
+        )
+    if not shutil.which("sipp"):
+        raise UnobtainableError("sipp cannot be had: Debian's package sip-tester could not be installed.")
 
 
 class Phones:
@@ -113,11 +129,11 @@ def _answers(after: int, talks: int, holds: int, refers_to: str) -> str:
         step
         for number, direction in enumerate(("sendonly", "sendrecv") if holds else (), 1)
         for step in (
+            f'<pause milliseconds="{holds}"/>',
             _asks_caller("INVITE", number, "", _sdp(direction, number + 1)),
             '<recv response="100" optional="true"/>',
             '<recv response="200"/>',
             _asks_caller("ACK", number),
-            f'<pause milliseconds="{holds}"/>',
         )
     ]
     end = [_asks_caller("BYE", 9), '<recv response="200"/>']

@@ -74,6 +74,26 @@ class Switch:
         asked = subprocess.run([*self._command, "-rx", command], capture_output=True, text=True)
         return asked.stdout
 
+    def channel(self, uniqueid: str) -> str:
+        """The name of a channel."""
+        return next(row[0] for row in self._channels() if row[-1] == uniqueid)
+
+    def channel_of_handler(self, name: str) -> str:
+        """The name of the channel of a handler who is in a call."""
+        return next(row[0] for row in self._channels() if row[0].startswith(f"PJSIP/{name}-"))
+
+    def _channels(self) -> list[list[str]]:
+        return [line.split("!") for line in self.says("core show channels concise").splitlines()]
+
+    def forget_all(self) -> None:
+        """Hang up all calls and log out all handlers; returns when that is done."""
+        self.says("channel request hangup all")
+        for queue in ("101", "101-secondary", "999", "internal", "staffed"):
+            for name in self.handlers:
+                self.says(f"queue remove member PJSIP/{name} from {queue}")
+        while not self.says("core show channels count").startswith("0 active channels"):
+            time.sleep(0.02)
+
     def terminate(self) -> None:
         self._end(signal.SIGTERM)
 
