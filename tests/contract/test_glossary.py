@@ -3,10 +3,14 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import get_args
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import pytest
+from prometheus_client import Metric
 
+from agents.gate import Refusals
+from agents.metrics import WorkerCollector
 from schemas.codec import CLOCK_TOLERANCE, DEPTH_MAX, RECORD_BYTES_MAX, Arrival
 from schemas.events import AnnouncementOutcomeData
 from schemas.moments import HOUR, MINUTE, SECOND
@@ -14,14 +18,14 @@ from schemas.outputs import REFUSAL_REASONS
 from stream import facts, figures, handlers, liveness, queues, room, visits, windows
 from stream import tally as t
 from stream.announcements import Kind, Policy
-from stream.counters import ANOMALIES
+from stream.counters import ANOMALIES, WAIT_BUCKETS_SECONDS
 from stream.engine import Engine
 from stream.figures import FORMULAS, Formula
 from stream.history import WINDOWS, History, Period
 from stream.profile import Profile, QueueTarget
 from stream.tally import Atom, Tally
 from stream.voice import OUTCOME_OVERDUE_AFTER
-from tests.feed import CENTRE, answered, call_ended, ended, in_order, left, offered, queued, us, wrapped_up
+from tests.feed import CENTRE, answered, call_ended, ended, heartbeat, in_order, left, offered, queued, us, wrapped_up
 
 PAGE = (Path(__file__).parents[2] / "docs/glossary.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -39,6 +43,11 @@ def rows(section: str) -> list[list[str]]:
 def names(section: str) -> list[str]:
     """The names in the first column of a section."""
     return [name for row in rows(section) for name in NAME.findall(row[0])]
+
+
+def text(section: str) -> str:
+    """A section as one line."""
+    return " ".join(SECTIONS[section].split())
 
 
 COUNTS = {row[0].strip("`"): row for row in rows("Counts of a queue")}
@@ -223,7 +232,7 @@ def test_refusals_and_anomalies_are_those_of_the_page():
 
 
 def test_announcements_are_those_of_the_page():
-    section = SECTIONS["Announcements"]
+    section = text("Announcements")
     assert names("Announcements") == list(get_args(Kind))
     outcomes = get_args(AnnouncementOutcomeData.__annotations__["outcome"])
     assert NAME.findall(section.partition("in one outcome:")[2].partition(". ")[0])[: len(outcomes)] == list(outcomes)
@@ -243,6 +252,42 @@ def test_windows_are_those_of_the_page():
     live, whole = names("When a visit counts")[:-5][-7:], names("When a visit counts")[-5:]
     assert tuple(live) == windows.WINDOW_NAMES
     assert tuple(whole) == WINDOWS
+
+
+def collected() -> list[Metric]:
+    """What a worker with that day behind it shows to Prometheus."""
+    engine = Engine(Profile())
+    engine.apply([*a_day(), heartbeat(30_090)], NOW)
+    partition = SimpleNamespace(engine=engine)
+    shell: Any = SimpleNamespace(
+        partitions={0: partition}, restore_seconds=0.0, tools=SimpleNamespace(refusals=Refusals())
+    )
+    return list(WorkerCollector(shell, lambda: NOW, lambda _: 0).collect())
+
+
+def test_metrics_and_their_labels_are_those_of_the_page():
+    shown = {}
+    for family in collected():
+        labels = {label: None for sample in family.samples for label in sample.labels if label != "le"}
+        shown[family.name + ("_total" if family.type == "counter" else "")] = ", ".join(labels) or "–"
+    assert {row[0].strip("`"): row[1] for row in rows("Metrics")} == shown
+
+
+def test_the_closed_values_of_labels_are_on_the_page():
+    closed = {"window", "formula", "result", "part", "state", "outcome", "kind", "reason", "from", "to"}
+    on_page = set(NAME.findall(PAGE))
+    used = {
+        value
+        for family in collected()
+        for sample in family.samples
+        for label, value in sample.labels.items()
+        if label in closed
+    }
+    assert used - on_page == set()
+
+
+def test_the_buckets_of_waits_are_those_of_the_page():
+    assert f"in seconds: {', '.join(map(str, WAIT_BUCKETS_SECONDS))}." in text("Metrics")
 
 
 def share(value: float | None) -> str:
@@ -292,4 +337,4 @@ def test_targets_are_those_of_the_page():
     ],
 )
 def test_a_limit_on_the_page_is_the_one_in_the_code(section: str, said: str):
-    assert said in SECTIONS[section]
+    assert said in text(section)
