@@ -87,6 +87,11 @@ class Room:
         for queue in queues:
             await self.do("QueueRemove", Queue=queue, Interface=f"PJSIP/{name}")
 
+    async def press(self, channel: str, keys: str) -> None:
+        """Whoever is at the other end of `channel` presses keys."""
+        for key in keys:
+            await self.do("PlayDTMF", Channel=channel, Digit=key, Duration="80", Receive="true")
+
     def of(self, cls: type[AnyEvent], **members: object) -> list[AnyEvent]:
         """What has been read of one type, with these members."""
         return [

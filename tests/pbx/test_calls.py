@@ -117,7 +117,7 @@ async def test_call_that_never_joins_is_offered_and_one_turned_away_is_refused(r
 async def test_caller_who_presses_a_key_exits_by_it(room: Room) -> None:
     await room.phones.caller("101")
     (queued,) = await room.hears(VisitQueued)
-    await room.do("PlayDTMF", Channel=room.switch.channel(queued.data.call), Digit="1", Receive="true")
+    await room.press(room.switch.channel(queued.data.call), "1")
     await room.hears(CallEnded)
     assert room.figures("101") == {"queued": 1, "exited_by_key": 1}
     agree(room)
@@ -140,10 +140,13 @@ async def test_blind_transfer_makes_a_second_visit_of_the_same_call(room: Room) 
 
 async def test_attended_transfer_makes_a_second_visit_of_the_same_call(room: Room) -> None:
     await room.log_in("ann", "101")
-    await room.phones.handler("ann", talks=8_000)
+    await room.phones.handler("ann", talks=3_500)
     await room.phones.caller("101")
     (answered,) = await room.hears(VisitAnswered)
-    await room.do("Atxfer", Channel=room.switch.channel_of_handler("ann"), Exten="102", Context="from-handlers")
+    telephone = room.switch.channel_of_handler("ann")
+    await room.press(telephone, "*2")
+    await room.hears(VisitHeld)
+    await room.press(telephone, "102#")
     await room.hears(VisitQueued, queue="101-secondary")
     await room.log_in("ben", "101-secondary")
     await room.phones.handler("ben", talks=4_000)
