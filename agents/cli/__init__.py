@@ -7,6 +7,7 @@ import click
 COMMANDS = {
     "announcer": "Speak what the worker decides to waiting callers.",
     "board": "Print the board of a control room, live or as it was at an instant.",
+    "bridge": "Hear a telephone system and send what happens in it to Kafka.",
     "broker": "Run a real Apache Kafka on this machine: up, down, status.",
     "config": "Print the settings in force.",
     "demo": "Run the whole system on this machine with a lively simulated control room.",

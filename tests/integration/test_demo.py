@@ -1,0 +1,44 @@
+"""`occ demo`: the whole system, from the broker to the last line, and nothing left behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+
+
+def test_the_demo_ends_by_itself_with_every_event_applied_and_no_process_left(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OCC_")}
+    shown = subprocess.run(
+        [sys.executable, "-m", "agents.cli", "demo", "--for", "12"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        timeout=150,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr.decode()
+    totals = orjson.loads(shown.stdout.splitlines()[-1])
+    assert totals["events_produced"] == totals["events_applied"] > 1_000
+    assert totals["dead_letters"] == totals["lag_at_end"] == 0
+    assert totals["conservation_ok"] is True
+    assert totals["announcements_issued"] > 0
+    for counts in totals["queues"].values():
+        assert counts["queued"] == sum(count for name, count in counts.items() if name != "queued")
+    assert sum(counts["queued"] for counts in totals["queues"].values()) > 100
+    assert not _processes_in(tmp_path)
+
+
+def _processes_in(folder: Path) -> list[str]:
+    """The command lines of the processes that name `folder` or work in it."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid():
+            try:
+                command = (process / "cmdline").read_bytes().decode(errors="replace")
+                if str(folder) in command or (process / "cwd").resolve() == folder:
+                    found.append(command)
+            except (PermissionError, FileNotFoundError, ProcessLookupError):
+                continue
+    return found
