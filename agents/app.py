@@ -61,7 +61,7 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
     session_seconds = settings.kafka.session_timeout_seconds
     shell = Shell(
         EVENTS.name,
-        lambda epoch: Engine(profile, epoch=epoch),
+        lambda number, epoch: Engine(profile, epoch=epoch, opens=tools.gate.centres_of(number, profile.centres)),
         reader,
         tools,
         session_seconds=session_seconds,

@@ -6,7 +6,7 @@ input again refuses the same ones.
 """
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import repeat
@@ -80,6 +80,10 @@ class Gate:
             else:
                 refuse((record, refusal))
         return sifted
+
+    def centres_of(self, partition: int, centres: Iterable[str]) -> list[str]:
+        """Those of `centres` whose events are in `partition`."""
+        return [centre for centre in centres if self._learn(centre.encode())[1] == partition]
 
     def _learn(self, key: bytes) -> tuple[str, int]:
         if len(self._centres) >= CENTRES_CACHED_MAX:

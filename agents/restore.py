@@ -20,8 +20,8 @@ from stream.engine import Engine
 
 log = logging.getLogger(__name__)
 
-NewEngine = Callable[[int], Engine]
-"""Makes an engine for an epoch."""
+NewEngine = Callable[[int, int], Engine]
+"""Makes the engine of (a partition, an epoch)."""
 
 
 async def take_over(number: int, topic: str, new_engine: NewEngine, reader: Reader, tools: Tools) -> Partition:
@@ -30,7 +30,7 @@ async def take_over(number: int, topic: str, new_engine: NewEngine, reader: Read
     tools.hooks.marked(number)
     folded = await tools.state_log.fold(number, epoch, tools.clock())
     beginning, end = await reader.bounds(topic, number)
-    engine = new_engine(epoch)
+    engine = new_engine(number, epoch)
     times = AppendTimes()
     if folded.next is None:
         return Partition(number, epoch, engine, beginning, times, tools)
@@ -75,8 +75,8 @@ def _check(topic: str, number: int, first: int, next_offset: int, beginning: int
     if first < beginning:
         raise Unfit(
             Exit.EVENTS_GONE,
-            f"{topic}-{number}: the events from offset {first} are needed, but Kafka has only those from {beginning} on. "
-            "Lengthen the topic's retention. To start anew without them, delete the records of occ.state.v1.",
+            f"{topic}-{number}: the events from offset {first} are needed, but Kafka has only those from {beginning} "
+            "on. Lengthen the topic's retention. To start anew without them, delete the records of occ.state.v1.",
         )
     if next_offset > end:
         raise Unfit(

@@ -5,7 +5,7 @@ one partition. The same events, in whatever order and however often, give the sa
 saved, but read again from the input (docs/adr/0002-reread-the-input.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from schemas.codec import Arrival, Refusal
@@ -44,13 +44,17 @@ class Effects:
 
 
 class Engine:
-    """The control rooms of one partition. Moments are µs since the epoch; `epoch` is the owner's number."""
+    """The control rooms of one partition. Moments are µs since the epoch; `epoch` is the owner's number.
+
+    The rooms `opens` exist from the start; others of the profile open when their first event comes.
+    """
 
     def __init__(
         self,
         profile: Profile,
         *,
         epoch: int = 0,
+        opens: Iterable[str] = (),
         policy: Policy | None = None,
         make_windows: Callable[[], Windows] = RollingWindows,
     ) -> None:
@@ -62,7 +66,7 @@ class Engine:
         self._make_windows = make_windows
         self._restoring = False
         self._swept_at = 0
-        for centre in sorted(profile.centres):
+        for centre in sorted(opens):
             self._open(centre)
 
     @property

@@ -25,7 +25,7 @@ class Line:
 
     def __init__(self, queue: str = "101") -> None:
         self.queue = queue
-        self.engine = Engine(Profile())
+        self.engine = Engine(Profile(targets={queue: Profile().target(queue)}))
         self.count = 0
 
     def say(self, cls, data, seconds: float) -> None:
