@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from schemas.moments import HOUR, SECOND, micros, moment
 from stream.tally import Atom, Tally, fold, merged
 
@@ -23,6 +25,12 @@ HORIZON = 48 * HOUR
 WINDOW_NAMES = (*ROLLING, "today", "retained")
 
 _LENGTHS = (*ROLLING.values(), RETAINED_SECONDS)
+_PACKED_AFTER = tuple(ROLLING).index("60m")
+"""Seconds that left this ring are kept packed: two days of atoms take a quarter of the memory."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_NO_ATOMS = _pack([])
+_unpack = msgspec.msgpack.Decoder(list[Atom]).decode
 
 
 def day_start(at: int) -> int:
@@ -60,7 +68,7 @@ class RollingWindows:
         self.clock = 0
         self._changes: dict[Atom, int] = {}
         """Atoms that came (1) or went (-1) since the last reading; most of what comes and goes cancels out."""
-        self._cells: dict[int, list[Atom]] = {}
+        self._cells: dict[int, list[Atom] | bytes] = {}
         self._rings: list[Tally] = [{} for _ in _LENGTHS]
         self._edges = [1 - length for length in _LENGTHS]
         self._today: Tally = {}
@@ -79,14 +87,13 @@ class RollingWindows:
             second = atom[0] // SECOND
             if count == 0 or second < self._edges[-1]:
                 continue
+            atoms = self._atoms(second)
             if count > 0:
-                self._cells.setdefault(second, []).extend([atom] * count)
+                atoms.extend([atom] * count)
             else:
-                cell = self._cells[second]
                 for _ in range(-count):
-                    cell.remove(atom)
-                if not cell:
-                    del self._cells[second]
+                    atoms.remove(atom)
+            self._keep(second, atoms)
             if atom[0] <= self.clock:
                 self._fold(second, atom, count)
         self._changes.clear()
@@ -101,7 +108,7 @@ class RollingWindows:
         last = now // SECOND
         newest = self._rings[0]
         for second in self._seconds(before // SECOND, last + 1):
-            for atom in self._cells[second]:
+            for atom in self._atoms(second):
                 if before < atom[0] <= now:
                     fold(newest, atom, 1)
                     fold(self._today, atom, 1)
@@ -149,21 +156,31 @@ class RollingWindows:
         ring = self._rings[index]
         older = self._rings[index + 1] if index + 1 < len(self._rings) else None
         for second in leaving:
-            for atom in self._cells[second]:
+            atoms = self._atoms(second)
+            for atom in atoms:
                 fold(ring, atom, -1)
                 if older is not None:
                     fold(older, atom, 1)
-            if older is None:
-                del self._cells[second]
+            self._keep(second, atoms if older is not None else [])
 
     def _start_day(self, now: int) -> None:
         self._day_ends = next_day_start(now)
         self._day_starts_second = day_start(now) // SECOND
         self._today = {}
         for second in self._seconds(self._day_starts_second, now // SECOND + 1):
-            for atom in self._cells[second]:
+            for atom in self._atoms(second):
                 if atom[0] <= now:
                     fold(self._today, atom, 1)
+
+    def _atoms(self, second: int) -> list[Atom]:
+        cell = self._cells.get(second, _NO_ATOMS)
+        return _unpack(cell) if isinstance(cell, bytes) else cell
+
+    def _keep(self, second: int, atoms: list[Atom]) -> None:
+        if not atoms:
+            self._cells.pop(second, None)
+        else:
+            self._cells[second] = _pack(atoms) if second < self._edges[_PACKED_AFTER] else atoms
 
     def _seconds(self, start: int, end: int) -> Iterable[int]:
         """The seconds of `[start, end)` that have atoms."""
