@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from agents import topics
 from agents.broker import Broker
+from schemas.topics import EVENTS
 from tests.integration.conftest import broker, make_topic
 from tests.pbx.phones import Phones, obtain_sipp
 from tests.pbx.room import Room
@@ -53,4 +55,12 @@ async def room(
     topic = await make_topic("events", **{"message.timestamp.type": "LogAppendTime"})
     async with Room(switch, phones, broker.bootstrap, topic, tmp_path / "bridge") as room:
         await room.start_bridge()
+        yield room
+
+
+@pytest.fixture
+async def on_the_topic(switch: Switch, phones: Phones, broker: Broker, tmp_path: Path) -> AsyncIterator[Room]:
+    """A control room whose bridge the test runs itself, on the topic of the product."""
+    await topics.create(broker.bootstrap, 1, 1)
+    async with Room(switch, phones, broker.bootstrap, EVENTS.name, tmp_path / "bridge") as room:
         yield room
