@@ -26,7 +26,7 @@ check: setup ## Lint, types, direction of imports, generated files
 pbx: ## Build a real Asterisk into .cache/asterisk, for the tests and the demo
 	@deploy/asterisk/build .cache/asterisk
 
-bench: setup ## Measure speed beside a bare consumer
+bench: setup ## Measure what an event costs in the core
 	@$(BIN)/python -m bench
 
 $(READY): pyproject.toml requirements.lock bootstrap.lock

@@ -1,0 +1,62 @@
+"""What an event costs in the core, beside the barest thing one can do with it, in one run.
+
+`python -m bench [--json]`: CPU time of `orjson.loads` alone, of the codec, and of the engine, over the same simulated
+half day, taken in turn in slices so that all meet the same machine. It does not measure Kafka or the shell.
+"""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+
+import orjson
+
+from schemas.codec import Arrival, decode, encode
+from stream.engine import Engine
+from stream.profile import Profile
+from telephony.room import SimulationConfig
+from telephony.simulator import Simulation
+
+ROUNDS = 3
+SLICE = 1_000
+
+
+def main() -> None:
+    """Measure and print."""
+    config = SimulationConfig(starts_at=datetime(2026, 11, 24, 6, tzinfo=UTC), hours=12, scale=4)
+    lines = [encode(event) for event in Simulation(config, seed=1).events()]
+    rounds = sorted((_measure(lines) for _ in range(ROUNDS)), key=lambda spent: spent["engine"] / spent["orjson"])
+    median = rounds[ROUNDS // 2]
+    result = {
+        "events": len(lines),
+        "microseconds_per_event": {name: round(spent / len(lines) * 1e6, 2) for name, spent in median.items()},
+        "times_orjson": {name: round(spent / median["orjson"], 2) for name, spent in median.items()},
+    }
+    if "--json" not in sys.argv:
+        for name in median:
+            microseconds, times = result["microseconds_per_event"][name], result["times_orjson"][name]
+            print(f"{name:8} {microseconds:8.2f} µs an event {times:8.2f} × orjson")
+    print(json.dumps(result))
+
+
+def _measure(lines: list[bytes]) -> dict[str, float]:
+    spent = {"orjson": 0.0, "codec": 0.0, "engine": 0.0}
+    engine = Engine(Profile())
+    for start in range(0, len(lines), SLICE):
+        part = lines[start : start + SLICE]
+        began = time.process_time()
+        for line in part:
+            orjson.loads(line)
+        read = time.process_time()
+        arrivals = [arrival for line in part if isinstance(arrival := decode(line), Arrival)]
+        decoded = time.process_time()
+        engine.apply(arrivals, arrivals[-1].at)
+        applied = time.process_time()
+        spent["orjson"] += read - began
+        spent["codec"] += decoded - read
+        spent["engine"] += applied - decoded
+    return spent
+
+
+if __name__ == "__main__":
+    main()
