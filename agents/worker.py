@@ -22,6 +22,7 @@ def run(app: SliceApp, *, watchdog_seconds: float, verbose: bool = False) -> NoR
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     watch(app.shell.tools.progress, app.has_work, watchdog_seconds)
+    app.conf.datadir.mkdir(parents=True, exist_ok=True)
     worker = faust.Worker(
         app,
         loop=asyncio.new_event_loop(),
