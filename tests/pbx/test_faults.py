@@ -37,7 +37,7 @@ async def known_to_be_lost(room: Room, queue: str) -> None:
 
 
 async def test_switch_that_stops_makes_nobody_abandon(room: Room, switch: Switch) -> None:
-    await room.phones.caller("101", hang_up_after=400)
+    await room.phones.caller("101", hang_up_after=900)
     await room.hears(CallEnded)
     await room.phones.caller("101", "01632960102")
     await room.hears(VisitQueued, 2)
@@ -127,7 +127,7 @@ async def test_nothing_is_lost_and_order_is_kept_while_kafka_is_away(room: Room,
     broker.stop()
     try:
         await room.phones.caller("1011")
-        await room.phones.caller("101", "01632960102", hang_up_after=600)
+        await room.phones.caller("101", "01632960102", hang_up_after=900)
         spooled = room.folder / "spool" / "1.jsonl"
         while spooled.read_bytes().count(b"occ.call.ended.v1") < 2:
             await asyncio.sleep(0.05)
