@@ -76,6 +76,13 @@ def _members(target: QueueTarget) -> dict[str, Any]:
     return {name: getattr(target, name) for name in QueueTarget.__slots__}
 
 
+def test_no_configuration_makes_it_speak_to_emergencies_or_without_a_voice() -> None:
+    day = run(rush_hour(), with_target("999", announce="position_with_way_out"))
+    assert [describe(fault) for fault in day.faults] == []
+    day = run(rush_hour(), with_target("digital", announce="position"))
+    assert [describe(fault) for fault in day.faults] == []
+
+
 def speak_on_999(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     patch.setattr(announcements, "may_speak", lambda _: True)
     return {"profile": with_target("999", announce="position")}
