@@ -608,7 +608,7 @@ class Room:
         for call in self.calls.values():
             last_at = call.last_at
             for visit in call.visits:
-                last_at = max(last_at, visit.newest)
+                last_at = max(last_at, visit.last_at)
                 if visit.remind_at or visit.is_waiting:
                     break
             else:
@@ -686,13 +686,12 @@ class Room:
 
     def _kept_until(self, call: Call) -> int:
         """Until when events may arrive, within the horizon, of a time at which `call` could still be waiting."""
-        until = call.last_at + FORGET_AFTER
+        newest, lost_after = call.last_at, LOST_AFTER
         for visit in call.visits:
-            lost_after = LOST_AFTER
+            newest = max(newest, visit.last_at)
             if visit.counting is not None:
                 lost_after = max(lost_after, self.queues[visit.counting.queue].target.lost_after)
-            until = max(until, visit.newest + HORIZON + lost_after)
-        return until
+        return newest + HORIZON + lost_after
 
     def _forget_call(self, call: Call) -> None:
         self._forget_999(call)

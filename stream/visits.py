@@ -110,11 +110,6 @@ class Visit:
         self.seen = (*self.seen, (source, taken_at))[-4:]
         return True
 
-    @property
-    def newest(self) -> int:
-        """The last moment anything was said of this visit, by events or snapshots."""
-        return max([self.last_at, *(at for _, at in self.seen)])
-
     def last_seen(self, source: str) -> int:
         """The last moment a snapshot of `source` listed this visit, or 0."""
         for known, at in self.seen:
