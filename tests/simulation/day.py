@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.codec import Arrival
-from schemas.events import Event, QueueSnapshot, SourceHeartbeat
+from schemas.events import Event, HandlerSnapshot, QueueSnapshot, SourceHeartbeat
 from schemas.moments import SECOND, micros, moment
 from stream.announcements import Policy
 from stream.engine import Engine
@@ -36,14 +36,16 @@ class Day:
         return self.auditor.faults
 
 
-def one_in_three(event: Event) -> bool:
-    """Keeps of what a switch repeats about itself what is enough to know that it lives; all else is kept."""
+def is_news(event: Event) -> bool:
+    """Whether to tell an event: of what a switch repeats about itself, enough is told to know that it lives."""
     second = micros(event.time) // SECOND
     match event:
         case SourceHeartbeat():
             return second // 3 % 3 == 0
         case QueueSnapshot():
-            return second // 15 % 3 == 0
+            return second // 15 % 8 == 0
+        case HandlerSnapshot():
+            return second // 30 % 10 == 0
         case _:
             return True
 
@@ -68,7 +70,7 @@ def seconds(simulation: Simulation, outages: Iterable[tuple[int, int]] = ()) -> 
         while at > now:
             yield now, heard()
             now += SECOND
-        if one_in_three(event):
+        if is_news(event):
             held.append(event)
     while held:
         yield now, heard()

@@ -5,6 +5,8 @@ from itertools import permutations
 import pytest
 
 from schemas.codec import Arrival
+from stream import room
+from stream.engine import Engine
 from tests.feed import (
     PBX,
     SAFE,
@@ -13,11 +15,13 @@ from tests.feed import (
     ended,
     handler,
     heartbeat,
+    held,
     left,
     listed,
     offered,
     priority,
     queued,
+    resumed,
     ring_no_answer,
     ringing,
     rung_back,
@@ -103,8 +107,23 @@ def test_an_id_used_for_two_kinds_of_event_crashes_nothing() -> None:
 
 
 def test_a_snapshot_that_shares_its_id_with_another_event_crashes_nothing() -> None:
-    clash = [snapshot(10, (listed("a", 0),), ident="x"), queued("a", 0, ident="x"), answered("a", 12)]
-    assert in_every_order(clash, "answered", 100) == {1}
+    clash = [snapshot(10, (listed("a", 0),), ident="x"), queued("a", 2, ident="x"), answered("a", 12)]
+    assert in_every_order(clash, "average_speed_of_answer", 100) == {10.0}
+
+
+def test_of_two_contents_of_one_snapshot_the_smaller_bytes_hold() -> None:
+    versions = [snapshot(20, (listed("a", queued_at),), ident="x") for queued_at in (5, 0)]
+    assert in_every_order([*versions, answered("a", 25)], "average_speed_of_answer", 100) == {25.0}
+
+
+def test_more_facts_of_a_visit_than_are_kept_give_the_same_in_any_order() -> None:
+    #  a hundred holds of one second each, of which the earliest 64 marks are kept; as many moves, the last holds
+    holds = [mark for n in range(100) for mark in (held("a", 20 + 2 * n), resumed("a", 21 + 2 * n))]
+    moves = [priority("a", n / 10, n) for n in range(100)]
+    stay = [queued("a", 0), *moves, answered("a", 15), *holds, ended("a", 500), wrapped_up("a", 500)]
+    assert {figures(order, 600)["average_hold_time"] for order in (stay, stay[::-1])} == {32.0}
+    waits = [queued("a", 0), *moves]
+    assert {shown(order, 600)["visits"][0]["priority"] for order in (waits, waits[::-1])} == {99}
 
 
 def test_a_call_that_loses_its_visit_to_another_call_shows_no_wait_any_more() -> None:
@@ -242,6 +261,28 @@ def test_a_late_answer_finds_a_visit_that_waited_longer_than_most(stays: list[Ar
     assert queue_of(engine, queue).counted.ended[8] == 1
     engine.apply([answered("a", lost_at - HOUR)], us(lost_at + 2 * HOUR))
     assert (queue_of(engine, queue).counted.ended[8], queue_of(engine, queue).counted.ended[0]) == (0, 1)
+
+
+@pytest.mark.parametrize("forget", ["", "packed"])
+def test_a_packed_visit_keeps_all_that_can_matter_when_it_is_spoken_of_again(
+    forget: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    #  a: moved up 3, listed 30, lost by the snapshots of 40 and 50;  b and c join: a is cold;  listed again 60
+    if forget:
+        monkeypatch.setattr(room, "COLD_AFTER", 0)
+        monkeypatch.setattr(room, "COOL_EVERY", 1)
+    engine = heard([queued("a", 0), priority("a", 3, 7), snapshot(30, (listed("a", 0),))], 31)
+    engine.apply([snapshot(40), snapshot(50)], us(51))
+    engine.apply([queued("b", 55), queued("c", 56), left("c", 57)], us(58))
+    assert ("a" in engine.rooms["mercia"].visits) == (not forget)
+    assert heard_again(engine, snapshot(25, (listed("a", 0),)), 59) == ["b"]
+    assert heard_again(engine, snapshot(60, (listed("a", 0), listed("b", 55))), 61) == ["a", "b"]
+
+
+def heard_again(engine: Engine, arrival: Arrival, now: float) -> list[str]:
+    """The line after one more event."""
+    engine.apply([arrival], us(now))
+    return queue_of(engine).line.visits()
 
 
 # --- wrap-up from the handler's states -----------------------------------------------------------------------------
