@@ -65,12 +65,10 @@ async def send_when_due(
 
 
 async def require_events_topic(servers: str) -> None:
-    """Raises ClickException when there is no Kafka, or no topic for events in it."""
+    """Raises KafkaUnreachable, or TopicsMissing when it has no topic for events."""
     async with clients.admin(servers) as admin:
         if EVENTS.name not in await admin.list_topics():
-            raise click.ClickException(
-                f"There is no topic {EVENTS.name}: create the topics with `occ topics create`."
-            )
+            raise clients.TopicsMissing
 
 
 async def _send(producer: AIOKafkaProducer, topic: str, records: list[Record]) -> None:

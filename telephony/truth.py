@@ -1,7 +1,7 @@
 """What really happened in a simulated control room, counted where it happened.
 
-It is kept apart from the events, so that whoever counts events can be compared with it. Call-backs and test calls
-are counted by themselves, as the figures do.
+It is kept apart from the events, so that whoever counts events can be compared with it. Visits that are call-backs or
+tests are counted by themselves, as the figures do; calls are counted with the tests among them.
 """
 
 from collections import Counter

@@ -12,10 +12,11 @@ from agents import clients
 from agents.cli.figures import Moment
 from agents.cli.progress import Progress
 from agents.cli.running import until_stopped
+from agents.cli.translate import centre_option
 from agents.config import load
 from agents.live import run_live
 from agents.sending import require_events_topic
-from schemas.codec import encode
+from schemas.codec import MOMENT_MIN, encode
 from schemas.moments import moment
 from telephony.disorder import disordered
 from telephony.pseudonyms import LONDON
@@ -34,7 +35,7 @@ from telephony.simulator import Simulation
     type=click.FloatRange(min=0, max=100, min_open=True),
     help="So many times the callers and staff of a middle-sized force.",
 )
-@click.option("--centre", default="west-mercia", show_default=True, help="The control room's name.")
+@centre_option
 @click.option("--out", type=click.File("wb"), help="Write JSON lines to this file  [default: standard output]")
 @click.option("--kafka", is_flag=True, help="Send to Kafka instead, each event when it happens.")
 @click.option("--heartbeats/--no-heartbeats", default=True, show_default=True, help="The switch's sign of life.")
@@ -57,6 +58,8 @@ def command(
     Calls come in for the given hours, and the last callers are served after that. With --kafka events are sent at
     their own time by the wall clock; those of a start in the past are sent at once. Ctrl-C ends it with exit code 0.
     """
+    if start is not None and start < MOMENT_MIN:
+        raise click.UsageError("--from is before the year 2000, and so are events that nobody would accept")
     if kafka and (out is not None or disorder):
         raise click.UsageError("--kafka goes with neither --out nor --disorder")
     to_stdout = out is None or out is sys.stdout.buffer
