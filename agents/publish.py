@@ -164,7 +164,7 @@ class _Plan:
 def _plan(kind: inspect.StructType) -> _Plan:
     moments, ids, lists = [], [], []
     for member in kind.fields:
-        for of in member.type.types if isinstance(member.type, inspect.UnionType) else (member.type,):
+        for of in _plain(member.type):
             if isinstance(of, inspect.DateTimeType):
                 moments.append(member.encode_name)
             elif isinstance(of, inspect.VarTupleType) and isinstance(of.item_type, inspect.StructType):
@@ -172,6 +172,18 @@ def _plan(kind: inspect.StructType) -> _Plan:
         if member.encode_name in _CALLS_AND_VISITS:
             ids.append(member.encode_name)
     return _Plan(tuple(moments), tuple(ids), tuple(lists))
+
+
+def _plain(kind: inspect.Type) -> Iterator[inspect.Type]:
+    """The types a member may have, without what is said of them for the JSON Schema."""
+    match kind:
+        case inspect.UnionType():
+            for one in kind.types:
+                yield from _plain(one)
+        case inspect.Metadata():
+            yield from _plain(kind.type)
+        case _:
+            yield kind
 
 
 def _plan_of_data(event: type[msgspec.Struct]) -> _Plan:
