@@ -117,8 +117,9 @@ def test_of_two_contents_of_one_snapshot_the_smaller_bytes_hold() -> None:
 
 
 def test_more_facts_of_a_visit_than_are_kept_give_the_same_in_any_order() -> None:
-    #  a hundred holds of one second each, of which the earliest 64 marks are kept; as many moves, the last holds
-    holds = [mark for n in range(100) for mark in (held("a", 20 + 2 * n), resumed("a", 21 + 2 * n))]
+    #  fifty holds of a second, fifty of half of one; the earliest 64 marks are kept; as many moves, the last holds
+    lasts = [1] * 50 + [0.5] * 50
+    holds = [m for n in range(100) for m in (held("a", 20 + 2 * n), resumed("a", 20 + 2 * n + lasts[n]))]
     moves = [priority("a", n / 10, n) for n in range(100)]
     stay = [queued("a", 0), *moves, answered("a", 15), *holds, ended("a", 500), wrapped_up("a", 500)]
     assert {figures(order, 600)["average_hold_time"] for order in (stay, stay[::-1])} == {32.0}
@@ -273,9 +274,13 @@ def test_a_packed_visit_keeps_all_that_can_matter_when_it_is_spoken_of_again(
         monkeypatch.setattr(room, "COOL_EVERY", 1)
     engine = heard([queued("a", 0), priority("a", 3, 7), snapshot(30, (listed("a", 0),))], 31)
     engine.apply([snapshot(40), snapshot(50)], us(51))
-    engine.apply([queued("b", 55), queued("c", 56), left("c", 57)], us(58))
+    engine.apply([queued("b", 55, priority=5), queued("c", 56), left("c", 57)], us(58))
     assert ("a" in engine.rooms["mercia"].visits) == (not forget)
     assert heard_again(engine, snapshot(25, (listed("a", 0),)), 59) == ["b"]
+    found = engine.board("mercia", us(59))["queues"]
+    assert (
+        next(q for q in found if q["queue"] == "101")["windows"]["5m"]["service_level_missed"] == 1
+    )  # known till 30
     assert heard_again(engine, snapshot(60, (listed("a", 0), listed("b", 55))), 61) == ["a", "b"]
 
 
