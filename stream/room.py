@@ -160,6 +160,14 @@ class Room:
         if odd is not None:
             self.anomaly(odd)
 
+    def _add_to_call(self, ident: str, kind: int, event: Any, at: int, payload: tuple[Any, ...]) -> None:
+        """Add a fact of a call, any of which may displace what was offered by being a version of it."""
+        call = self._call(ident, at)
+        self._add(call.facts, kind, 0, event, at, payload)
+        if kind == f.OFFERED or call.offer is not None:
+            self._forget_999(call)
+            call.offer = c.offer_of(call)
+
     def anomaly(self, kind: str) -> None:
         """Count something that should not happen, and go on."""
         if self.counting:
@@ -214,11 +222,8 @@ class Room:
 
     def _take_offered(self, event: ev.CallOffered, at: int) -> None:
         data = event.data
-        call = self._call(data.call, at)
-        self._add(call.facts, f.OFFERED, 0, event, at, f.offered_payload(data))
-        first = call.offer is None
-        self._forget_999(call)
-        call.offer = c.offer_of(call)
+        first = self._call(data.call, at).offer is None
+        self._add_to_call(data.call, f.OFFERED, event, at, f.offered_payload(data))
         if first and self.counting and not data.test:
             service = data.service if data.service in self.services else "other"
             key = (service, data.origin or "unknown", data.channel or "voice")
@@ -228,17 +233,16 @@ class Room:
         data = event.data
         if data.queue is not None and self.queue(data.queue) is None:
             return TOO_MANY_QUEUES
-        self._add(self._call(data.call, at).facts, f.REFUSED, 0, event, at, (data.queue, data.reason))
+        self._add_to_call(data.call, f.REFUSED, event, at, (data.queue, data.reason))
         return None
 
     def _take_call_ended(self, event: ev.CallEnded, at: int) -> None:
         data = event.data
-        self._add(self._call(data.call, at).facts, f.CALL_ENDED, 0, event, at, (data.reason,))
+        self._add_to_call(data.call, f.CALL_ENDED, event, at, (data.reason,))
 
     def _take_rung_back(self, event: ev.CallRungBack, at: int) -> None:
         data = event.data
-        payload = (data.call, data.result, data.handler)
-        self._add(self._call(data.for_call, at).facts, f.RUNG_BACK, 0, event, at, payload)
+        self._add_to_call(data.for_call, f.RUNG_BACK, event, at, (data.call, data.result, data.handler))
 
     def _take_handler_state(self, event: ev.HandlerState, at: int) -> None:
         data = event.data

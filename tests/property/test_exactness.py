@@ -10,11 +10,13 @@ from random import Random
 from typing import Any
 from unittest import mock
 
+import msgspec
 import orjson
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import Arrival
+from schemas.events import HandlerSnapshot
 from schemas.moments import HOUR, MINUTE, SECOND, parse
 from stream import room as room_module
 from stream.engine import Engine
@@ -126,6 +128,22 @@ def packing_at_once() -> Iterator[None]:
 @given(cases(), seeds, seeds)
 def test_any_order_any_repeats_and_any_slices_give_the_same_board(case: Case, one: int, other: int) -> None:
     assert board(live(case, one), case.as_of) == board(live(case, other), case.as_of)
+
+
+@ANY_ORDER
+@given(cases(), seeds, seeds)
+def test_ids_used_for_anything_crash_nothing_and_give_the_same_board_in_any_order(
+    case: Case, one: int, other: int
+) -> None:
+    ids = Random(one)
+    named = [
+        Arrival(msgspec.structs.replace(arrival.event, id=ids.choice("xyz")), arrival.at, arrival.at)
+        for arrival in case.arrivals
+        if not isinstance(arrival.event, HandlerSnapshot)
+    ]
+    if named:
+        confused = Case(named, case.as_of)
+        assert board(live(confused, one), case.as_of) == board(live(confused, other), case.as_of)
 
 
 @ANY_ORDER
