@@ -4,13 +4,13 @@ Moments are seconds after `T0`. An event's id is made of what it says, so the sa
 give `ident` to make two events of one id. Everything is of one control room unless said otherwise.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from schemas import events as ev
 from schemas.codec import Arrival
 from schemas.events import CallerToken, Data, Event, HandlerNow, WaitingNow
-from schemas.moments import SECOND, micros, moment, parse
+from schemas.moments import SECOND, moment, parse
 
 CENTRE = "mercia"
 PBX = f"//{CENTRE}/pbx1"
@@ -158,14 +158,3 @@ def heartbeats(start: float, end: float, every: float = 3) -> list[Arrival]:
 def in_order(arrivals: list[Arrival]) -> list[Arrival]:
     """Sorted as files are: by (time, source, id)."""
     return sorted(arrivals, key=lambda arrival: (arrival.at, arrival.event.source, arrival.event.id))
-
-
-def later(arrival: Arrival, hours: float) -> Arrival:
-    """The same event, `hours` later by all its clocks that the envelope knows."""
-    by = round(hours * 3600) * SECOND
-    time = arrival.event.time + timedelta(hours=hours)
-    made = type(arrival.event)(
-        specversion="1.0", id=arrival.event.id, source=arrival.event.source, time=time, data=arrival.event.data
-    )
-    assert micros(time) == arrival.at + by
-    return Arrival(made, arrival.at + by, arrival.appended_at + by)
