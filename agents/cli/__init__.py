@@ -5,6 +5,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "alerts": "Give Prometheus the targets of the settings in force.",
     "announcer": "Speak what the worker decides to waiting callers.",
     "board": "Print the board of a control room, live or as it was at an instant.",
     "bridge": "Hear a telephone system and send what happens in it to Kafka.",
