@@ -1,6 +1,7 @@
 """Sends what is in a spool to Kafka: in order, waiting for it as long as it is away."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from telephony.spool import Spool
 
 AWAY_AFTER_SECONDS = 5
 RETRY_SECONDS = 1
+CLOSE_SECONDS = 2
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Outbox:
                 while True:
                     await self._send()
         finally:
-            await self._producer.close()
+            await self._close()
 
     async def emptied(self) -> None:
         """Returns when all that was put has arrived."""
@@ -76,13 +78,19 @@ class Outbox:
             await asyncio.gather(*acknowledged)
         except (KafkaError, OSError) as error:
             self._say_away(str(error))
-            await self._producer.close()
+            await self._close()
             await asyncio.sleep(RETRY_SECONDS)
         else:
             self._spool.sent(records)
             if self._away:
                 self._away = False
                 log.warning("Kafka takes events again; %d bytes to send", self._spool.waiting_bytes)
+
+    async def _close(self) -> None:
+        """Give up what is in flight if need be: it is in the spool."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._producer.close()
 
     def _say_away(self, why: str) -> None:
         if not self._away:

@@ -88,8 +88,8 @@ async def test_hold_is_part_of_the_conversation(room: Room) -> None:
 
 
 async def test_callers_who_give_up_by_bye_and_by_cancel_both_abandon(room: Room) -> None:
-    await room.phones.caller("101", hang_up_after=600)
-    await room.phones.caller("1012", "01632960102", cancels=True, hang_up_after=600)
+    await room.phones.caller("101", hang_up_after=900)
+    await room.phones.caller("1012", "01632960102", cancels=True, hang_up_after=900)
     await room.hears(CallEnded, 2)
     assert [event.data.reason for event in room.of(VisitLeft)] == ["abandoned", "abandoned"]
     assert room.figures("101") == {"queued": 2, "abandoned_short": 2}
@@ -104,7 +104,7 @@ async def test_caller_the_queue_gives_up_on_timed_out_and_did_not_abandon(room: 
 
 
 async def test_call_that_never_joins_is_offered_and_one_turned_away_is_refused(room: Room) -> None:
-    await room.phones.caller("1015", hang_up_after=200)
+    await room.phones.caller("1015", hang_up_after=300)
     await room.phones.caller("1016", "anonymous")
     await room.hears(CallEnded, 2)
     (refused,) = room.of(CallRefused)

@@ -124,7 +124,7 @@ async def logged(room: Room, verb: str) -> None:
 
 
 async def test_nothing_is_lost_and_order_is_kept_while_kafka_is_away(room: Room, broker: Broker) -> None:
-    broker.stop()
+    await asyncio.to_thread(broker.stop)
     try:
         await room.phones.caller("1011")
         await room.phones.caller("101", "01632960102", hang_up_after=900)
@@ -132,7 +132,7 @@ async def test_nothing_is_lost_and_order_is_kept_while_kafka_is_away(room: Room,
         while spooled.read_bytes().count(b"occ.call.ended.v1") < 2:
             await asyncio.sleep(0.05)
     finally:
-        broker.start()
+        await asyncio.to_thread(broker.start)
     await room.hears(CallEnded, 2)
     said = [arrival.event for arrival in room.arrivals]
     assert len({event.id for event in said}) == len(said)
