@@ -8,7 +8,6 @@ It does not know what an event means (`asterisk_ami.py`), nor where events go.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -72,27 +71,28 @@ class Bridge:
         while True:
             try:
                 await self._session()
-            except* NoAnswerError as group:
+            except NoAnswerError as error:
                 if self._logged_in:
                     failures = 0
                 if failures == 0:
-                    log.warning("%s; trying again", group.exceptions[0])
+                    log.warning("%s; trying again", error)
                 self._logged_in = False
             await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
             failures += 1
 
     async def _session(self) -> None:
-        """One connection, to its end: it always ends in NoAnswerError."""
+        """One connection, to its end: it ends in NoAnswerError, or in what is wrong with us."""
         self._booted.clear()
         self._listed.clear()
-        async with (
-            connected(self._account.host, self._account.port) as connection,
-            asyncio.TaskGroup() as group,
-        ):
-            group.create_task(self._listen(connection))
-            await self._log_in(connection)
-            log.info("listening to the switch at %s:%d", self._account.host, self._account.port)
-            await self._ask_on(connection)
+        async with connected(self._account.host, self._account.port) as connection:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._listen(connection))
+                    await self._log_in(connection)
+                    log.info("listening to the switch at %s:%d", self._account.host, self._account.port)
+                    await self._ask_on(connection)
+            except ExceptionGroup as ended:
+                raise min(ended.exceptions, key=lambda error: isinstance(error, NoAnswerError)) from None
 
     async def _log_in(self, connection: Connection) -> None:
         try:
@@ -158,28 +158,29 @@ class Bridge:
 
 
 class MemoryFile:
-    """What is known of calls, kept in a file for the next run."""
+    """What is known of calls, kept in a file for the next run.
+
+    It is written in place by one call, which a killed process makes wholly or not at all, padded to its last length.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._kept = b""
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._kept = path.read_bytes()
 
     def load(self) -> Memory:
         """What was kept; nothing, when there is nothing that can be read."""
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                return msgspec.json.decode(self._path.read_bytes(), type=Memory)
-            except msgspec.MsgspecError:
-                log.warning("%s cannot be read: calls that are up are learnt anew", self._path)
-        return Memory()
+        if not self._kept:
+            return Memory()
+        try:
+            return msgspec.json.decode(self._kept, type=Memory)
+        except msgspec.MsgspecError:
+            log.warning("%s cannot be read: calls that are up are learnt anew", self._path)
+            return Memory()
 
     def save(self, memory: Memory) -> None:
-        """Keep `memory`, whole or not at all."""
-        content = msgspec.json.encode(memory)
-        if content == self._kept:
-            return
-        fresh = self._path.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-        fresh.rename(self._path)
-        self._kept = content
+        """Keep `memory`."""
+        content = msgspec.json.encode(memory).ljust(len(self._kept))
+        if content != self._kept:
+            os.pwrite(self._file, content, 0)
+            self._kept = content

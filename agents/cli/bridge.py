@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from agents.bridge import hear_asterisk
-from agents.cli.running import first_of, until_stopped
+from agents.cli.running import until_stopped
 from agents.cli.translate import centre_option, system_option
 from agents.config import load
 from telephony.asterisk_bridge import Account, LoginRefusedError
@@ -83,5 +83,5 @@ def asterisk(
             origins=OriginsFile(origins) if origins else None,
         )
         asyncio.run(until_stopped(hearing))
-    except* (FaultyTableError, InUseError, KeyFileError, LoginRefusedError, OSError) as group:
-        raise click.ClickException(str(first_of(group))) from None
+    except (FaultyTableError, InUseError, KeyFileError, LoginRefusedError, OSError) as error:
+        raise click.ClickException(str(error)) from None

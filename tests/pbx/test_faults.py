@@ -21,7 +21,7 @@ from schemas.events import (
     VisitLeft,
     VisitQueued,
 )
-from schemas.moments import SECOND, micros
+from schemas.moments import SECOND
 from tests.pbx.room import PATIENCE_SECONDS, Room
 from tests.pbx.switch import Switch
 
@@ -178,19 +178,24 @@ async def test_bridge_without_the_right_password_says_so_and_ends(
     assert b"Authentication failed: is it the right user and secret file?" in errors
 
 
-async def test_event_is_in_kafka_within_20_ms_of_happening_on_a_busy_switch(room: Room) -> None:
-    #  40 calls a second, each ringing, queueing and giving up: some 200 events a second for 5 seconds
-    calls = 200
-    await room.phones.caller("1012", cancels=True, hang_up_after=300, calls=calls, rate=40)
-    await room.hears(CallEnded, calls)
-    told = [
-        each for each in room.arrivals if isinstance(each.event, CallOffered | VisitQueued | CallEnded | VisitLeft)
+async def test_event_is_in_kafka_within_20_ms_of_happening_on_a_busy_switch(
+    on_the_topic: Room, broker: Broker
+) -> None:
+    #  50 calls a second that ring, queue and give up: 200 events a second for 7 seconds, the first 2 to warm up
+    calls, warm = 350, 100
+    room = on_the_topic
+    bridge = await bridge_process(room, broker)
+    await room.phones.caller("1012", cancels=True, hang_up_after=300, calls=calls, rate=50)
+    while len(room.of(CallEnded)) < calls:
+        await room.next(CallEnded, 25)
+    bridge.terminate()
+    assert await bridge.wait() == 0
+    # When somebody left is told only once it is known why; the three others are told as they happen.
+    told = [each for each in room.arrivals if isinstance(each.event, CallOffered | VisitQueued | CallEnded)][
+        3 * warm :
     ]
-    # When somebody left is told only once it is known why.
-    span = (told[-1].at - told[0].at) / SECOND
-    late = sorted(
-        each.appended_at - micros(each.event.time) for each in told if not isinstance(each.event, VisitLeft)
-    )
+    late = sorted(each.appended_at - each.at for each in told)
     p99 = late[len(late) * 99 // 100] / 1000
-    print(f"{len(told)} events, {len(told) / span:.0f}/s; median {late[len(late) // 2] / 1000} ms, p99 {p99} ms")
+    a_second = (calls - warm + len(told)) / ((told[-1].at - told[0].at) / SECOND)
+    print(f"{a_second:.0f} events/s, median {late[len(late) // 2] / 1000} ms, p99 {p99} ms")
     assert p99 < 20
