@@ -16,9 +16,9 @@ _WITHOUT_REFERENCES = 2
 
 
 class Cold(NamedTuple):
-    """A packed call: when its last and first facts happened, and all of it."""
+    """A packed call: until when it is kept, when the first of its facts happened, and all of it."""
 
-    last_at: int
+    kept_until: int
     first_at: int
     packed: bytes
 

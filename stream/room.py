@@ -617,14 +617,19 @@ class Room:
                     break
             else:
                 if last_at < before and call.id not in self.abandoned_999:
-                    cooled.append((call, last_at))
-        for call, last_at in cooled:
-            self._cold[call.id] = Cold(last_at, call.first_at, pack(call))
-            del self.calls[call.id]
-            for visit in call.visits:
-                self._cold_visits[visit.id] = call.id
-                del self.visits[visit.id]
-                self._count_cold(visit, 1)
+                    cooled.append(call)
+        for call in cooled:
+            self._cold[call.id] = Cold(self._kept_until(call), call.first_at, pack(call))
+            self._cold_visits.update((visit.id, call.id) for visit in call.visits)
+            self._let_go(call)
+
+    def _let_go(self, call: Call) -> None:
+        """Drop a call that is packed or forgotten; without circles, or it would stay until the collector runs."""
+        del self.calls[call.id]
+        for visit in call.visits:
+            del self.visits[visit.id]
+            self._count_cold(visit, 1)
+            visit.call = None
 
     def _thaw(self, ident: str) -> Call:
         """Unpack a cold call."""
@@ -669,16 +674,16 @@ class Room:
     def _forget(self, now: int) -> None:
         needed = before = now - FORGET_AFTER
         for ident, cold in list(self._cold.items()):
-            if cold.last_at < before:
+            if now > cold.kept_until:
                 self._thaw(ident)
             else:
                 needed = min(needed, cold.first_at)
-        for ident, call in list(self.calls.items()):
+        for call in list(self.calls.values()):
             if call.last_at >= before or now <= self._kept_until(call) or any(v.is_waiting for v in call.visits):
                 needed = min(needed, call.first_at)
             else:
-                self._forget_call(call)
-                del self.calls[ident]
+                self._forget_999(call)
+                self._let_go(call)
         for ident in [ident for ident in self.headless if self.visits[ident].last_at < before]:
             self.headless.discard(ident)
             del self.visits[ident]
@@ -696,12 +701,6 @@ class Room:
             if visit.counting is not None:
                 lost_after = max(lost_after, self.queues[visit.counting.queue].target.lost_after)
         return newest + HORIZON + lost_after
-
-    def _forget_call(self, call: Call) -> None:
-        self._forget_999(call)
-        for visit in call.visits:
-            self._count_cold(visit, 1)
-            del self.visits[visit.id]
 
     def _forget_999(self, call: Call) -> None:
         self.abandoned_999.discard(call.id)
