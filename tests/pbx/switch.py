@@ -8,7 +8,8 @@ import socket
 import subprocess
 import time
 import wave
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from struct import pack
 
@@ -99,6 +100,16 @@ class Switch:
 
     def kill(self) -> None:
         self._end(signal.SIGKILL)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Meanwhile the switch does nothing, and ends no connection."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _end(self, sign: signal.Signals) -> None:
         if self._process is not None:

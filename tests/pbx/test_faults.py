@@ -5,7 +5,10 @@ import os
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from agents.broker import Broker
 from schemas.events import (
@@ -62,10 +65,26 @@ async def test_switch_that_is_killed_loses_its_callers_and_the_next_ones_are_new
     await room.phones.caller("1011")
     await room.hears(VisitLeft)
     await known_to_be_lost(room, "101")
+    await room.hears(CallEnded, 2)
     assert [event.data.reason for event in room.of(VisitLeft)] == ["timed_out"]
     assert room.figures("101") == {"queued": 2, "timed_out": 1, "lost": 1}
     assert room.figures() == {"calls_offered": 2, "calls_with_visit": 2}
-    assert len(room.of(CallEnded)) == 2
+
+
+async def test_switch_that_hangs_is_not_alive_and_is_heard_again_when_it_goes_on(
+    room: Room, switch: Switch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with switch.stopped():
+        stopped_at = time.time()
+        while "does not answer" not in caplog.text:
+            await asyncio.sleep(0.05)
+        await room.phones.caller("1011")
+        went_on_at = time.time()
+    await room.hears(CallEnded)
+    await room.next(SourceHeartbeat)
+    beats = [event.time.timestamp() for event in room.of(SourceHeartbeat)]
+    assert not [beat for beat in beats if stopped_at < beat < went_on_at]
+    assert room.figures("101") == {"queued": 1, "timed_out": 1}
 
 
 async def bridge_process(room: Room, broker: Broker) -> asyncio.subprocess.Process:

@@ -5,7 +5,7 @@ from io import BytesIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.ami_text import BLOCK_LINES_MAX, LINE_BYTES_MAX, Block, blocks, epoch_micros
+from telephony.ami_text import BLOCK_LINES_MAX, LINE_BYTES_MAX, Block, Parser, blocks, epoch_micros
 
 
 def read(text: bytes) -> list[Block]:
@@ -86,3 +86,19 @@ def test_what_is_no_moment_since_2000_is_no_stamp() -> None:
 def test_any_bytes_are_read(text: bytes) -> None:
     for block in read(text):
         assert block.fields
+
+
+@given(st.data())
+def test_blocks_are_the_same_however_a_connection_cuts_the_text(data: st.DataObject) -> None:
+    text = (
+        b"Asterisk Call Manager/5.0.4\r\nEvent: A\r\nName: \xc3\xa9\r\n\r\nLong: "
+        + b"y" * 2 * LINE_BYTES_MAX
+        + b"\n\n"
+    )
+    text += b"Event: B\nKey: 1\n\n"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    parser = Parser()
+    found: list[Block] = []
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        found += parser.push(text[start:end])
+    assert found + list(parser.end()) == read(text)
