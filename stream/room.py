@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from schemas import events as ev
 from schemas.codec import Refusal
-from schemas.moments import HOUR, SECOND, micros
+from schemas.moments import HOUR, MINUTE, SECOND, micros
 from stream import calls as c
 from stream import facts as f
 from stream import handlers as h
@@ -53,6 +53,9 @@ LOST_AFTER = 8 * HOUR
 FORGET_AFTER = HORIZON + LOST_AFTER
 """A closed visit is forgotten this long after its last fact, or later where its queue waits longer for it: any event
 that may still arrive within the horizon about a visit that could be waiting then finds it."""
+
+FORGET_EVERY = 10 * MINUTE
+"""Looking through all that is kept takes some 30 ms in a large room."""
 
 TOO_MANY_QUEUES = Refusal("too_many_queues", f"a centre has at most {QUEUES_MAX} queues", "data.queue")
 
@@ -94,6 +97,7 @@ class Room:
         self._cold: dict[str, Cold] = {}
         self._cold_visits: dict[str, str] = {}
         self._cool_at = COOL_EVERY
+        self._forget_at = 0
         for name, target in profile.targets.items():
             self.queues[name] = Queue(name, target, make_windows())
 
@@ -650,8 +654,10 @@ class Room:
     # Once a minute ---------------------------------------------------------------------------------------------
 
     def sweep(self, now: int) -> None:
-        """Recount every visit one by one, and forget what lies beyond the horizon."""
-        self._forget(now)
+        """Recount every visit one by one, and now and then forget what lies beyond the horizon."""
+        if now >= self._forget_at:
+            self._forget_at = now + FORGET_EVERY
+            self._forget(now)
         for queue in self.queues.values():
             queue.recount_error = 0
         recounted = {name: [queue.unseen.queued, *queue.unseen.ended] for name, queue in self.queues.items()}
