@@ -14,10 +14,12 @@ from stream.history import History, Period
 from stream.profile import Profile
 from telephony.ami_client import Connection, connected
 from telephony.asterisk_bridge import Account
+from telephony.origins import OriginsFile
 from tests.pbx.phones import Phones
-from tests.pbx.switch import Switch
+from tests.pbx.switch import EXAMPLE, Switch
 
 PATIENCE_SECONDS = 30
+SHOWN_MAX = 20
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 
@@ -62,6 +64,7 @@ class Room:
             folder or self.folder,
             centre="west-mercia",
             system="pbx1",
+            origins=OriginsFile(EXAMPLE / "origins.toml"),
             topic=self.topic,
         )
         self._bridges.append(asyncio.create_task(hearing))
@@ -116,20 +119,22 @@ class Room:
         return (await self.hears(cls, len(self.of(cls)) + count))[-1]
 
     def said(self) -> str:
-        """All that was said of callers, for a failing test."""
+        """What was said last of callers, for a failing test."""
         regular = (SourceHeartbeat, HandlerSnapshot, QueueSnapshot, HandlerState)
-        return "\n".join(str(each.event) for each in self.arrivals if not isinstance(each.event, regular))
+        told = [str(each.event) for each in self.arrivals if not isinstance(each.event, regular)]
+        return "\n".join(told[-SHOWN_MAX:])
 
-    def figures(self, queue: str | None = None, as_of: int | None = None) -> dict[str, object]:
-        """The counts of a queue that are not 0, or those of the calls; by the arrivals read so far."""
-        history = History(Profile(), Period(as_of=as_of))
+    def figures(self, queue: str | None = None, *, prefix: str = "") -> dict[str, object]:
+        """The counts that are not 0 of what became of visits to a queue, or of calls, or those that begin so."""
+        history = History(Profile(), Period())
         ordered = sorted(self.arrivals, key=lambda each: (each.at, each.event.source, each.event.id))
         for _ in history.take(ordered):
             pass
         return {
             row["figure"]: row["value"]
             for row in history.rows(queue)
-            if row["queue"] == queue and row["denominator"] is None and row["value"] and row["figure"] in _COUNTS
+            if row["queue"] == queue and row["value"]
+            if (row["figure"].startswith(prefix) if prefix else row["figure"] in _COUNTS)
         }
 
     async def _read(self) -> None:

@@ -197,3 +197,15 @@ async def test_peer_that_vanishes_while_waiting_is_missed_and_has_abandoned(room
     await room.hears(VisitLeft)
     assert room.figures("101") == {"queued": 1, "abandoned_short": 1}
     agree(room)
+
+
+async def test_origin_is_told_by_trunk_by_number_and_by_who_diverted_the_call(room: Room) -> None:
+    await room.phones.caller("101", hang_up_after=900)
+    await room.phones.caller("101", "01632960501", hang_up_after=900)
+    await room.phones.caller("101", "07700900102", hang_up_after=900, diverted_from="07700900150")
+    await room.hears(CallEnded, 3)
+    table = room.figures(prefix="calls_origin_")
+    assert table == {"calls_origin_public": 1, "calls_origin_station_phone": 1, "calls_origin_diverted_mobile": 1}
+    assert {event.data.department for event in room.of(CallOffered, origin="diverted_mobile")} == {"cid"}
+    (station,) = room.of(CallOffered, origin="station_phone")
+    assert (station.data.site, station.data.caller_tokens) == ("worcester", None)
