@@ -1,5 +1,5 @@
-"""`python -m agents.cli`: the command line where the script `occ` is not on the path."""
+"""`python -m agents.cli` is `occ`, for where the script is not on the path."""
 
 from agents.cli import main
 
-main()
+main(prog_name="occ")

@@ -1,25 +1,29 @@
 """`occ demo`: the whole system on this machine, live."""
 
+import json
 from dataclasses import asdict
 
 import click
-import orjson
 from rich.console import Console
 
 from agents.config import load
-from agents.demo import show_demo
 
 
-@click.command(name="demo")
-@click.option("--for", "seconds", type=click.FloatRange(min=5), help="End by itself after so many seconds.")
+@click.command()
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="End after so many seconds, and print what went through as one line of JSON.",
+)
 def command(seconds: float | None) -> None:
-    """Run the whole system on this machine with a lively simulated control room.
+    """Run the whole system on this machine with a lively simulated control room, until Ctrl-C.
 
-    A real Kafka, a worker, a simulated telephone system and an announcer that prints; a view of it in this terminal.
-    Ctrl-C stops everything. With --for it ends by itself, and the last line is a JSON object of what was counted.
+    A Kafka of its own, empty at first, a worker, a simulated telephone system, the announcer and a live view; the
+    first time Kafka is downloaded. Where OCC_KAFKA__BOOTSTRAP_SERVERS is set that Kafka is used.
     """
-    console = Console()
-    console.print("Starting Kafka, the worker and the simulated room: some ten seconds.")
-    totals = show_demo(load(), console, seconds)
+    from agents.demo import demo  # most of a second, and not needed for --help
+
+    totals = demo(load(), seconds, Console())
     if totals is not None:
-        click.echo(orjson.dumps(asdict(totals)))
+        click.echo(json.dumps(asdict(totals)))

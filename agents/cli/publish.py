@@ -43,7 +43,7 @@ def command(files: tuple[Path, ...], speed: float | None, flat_out: bool, rebase
     sent = 0
     shift = 0
 
-    async def publish() -> None:
+    async def publish() -> bool:
         nonlocal shift
         await require_events_topic(servers)
         async with clients.producer(servers) as producer:
@@ -58,9 +58,10 @@ def command(files: tuple[Path, ...], speed: float | None, flat_out: bool, rebase
 
                 feed = FileFeed(files, surveyed.oldest, starts_at, pace, shift)
                 await send_when_due(feed, producer, sent=acknowledged)
+        return True
 
-    stopped = asyncio.run(until_stopped(publish()))
-    _sum_up(surveyed, sent, shift, stopped, as_json)
+    ended = asyncio.run(until_stopped(publish()))
+    _sum_up(surveyed, sent, shift, ended is None, as_json)
 
 
 def _sum_up(surveyed: Survey, sent: int, shift: int, stopped: bool, as_json: bool) -> None:
