@@ -9,6 +9,8 @@ COALESCE = SECOND // 50
 GAP = SECOND // 10
 GAP_CATCHING_UP = SECOND // 2
 SILENCE_MAX = 2 * SECOND
+REST_FOR_COST = 5
+"""A board that took so long to make is followed by a rest of so many times that, whatever else is due."""
 
 
 @dataclass(slots=True)
@@ -17,6 +19,7 @@ class Pace:
 
     changed_at: int | None = None
     written_at: int | None = None
+    cost: int = 0
 
     def change(self, now: int) -> None:
         """What the board shows may have changed."""
@@ -27,13 +30,15 @@ class Pace:
         """When the next board is due."""
         if self.written_at is None:
             return 0
+        rested_at = self.written_at + REST_FOR_COST * self.cost
         latest = self.written_at + SILENCE_MAX
         if self.changed_at is None:
-            return latest
+            return max(latest, rested_at)
         gap = GAP_CATCHING_UP if catching_up else GAP
-        return min(latest, max(self.changed_at + COALESCE, self.written_at + gap))
+        return max(rested_at, min(latest, max(self.changed_at + COALESCE, self.written_at + gap)))
 
-    def write(self, now: int) -> None:
-        """The board was written."""
+    def write(self, now: int, cost: int) -> None:
+        """The board as of `now` was written; making it took `cost`."""
         self.changed_at = None
         self.written_at = now
+        self.cost = cost

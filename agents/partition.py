@@ -264,10 +264,11 @@ class Partition:
     async def _publish(self, boards: Sequence[str]) -> None:
         pending, self._pending = self._pending, Pending()
         sent = await self._tools.outputs.send(pending.outputs())
-        now = self._advance()
         for centre in boards:
-            self._pace(centre).write(now)
-            sent += await self._tools.outputs.send([out.board(centre, self.engine.board(centre, now))])
+            now = self._advance()
+            board = out.board(centre, self.engine.board(centre, now))
+            self._pace(centre).write(now, self._tools.clock() - now)
+            sent += await self._tools.outputs.send([board])
         await asyncio.gather(*sent)
         self._published = self.logged_offset
 

@@ -156,8 +156,9 @@ class Shell:
 
     async def _serve(self, number: int) -> None:
         while True:
+            partition = self.partitions[number]
             try:
-                await self.partitions[number].run()
+                await partition.run()
                 return
             except Fenced:
                 log.warning("partition %s has a newer owner: nothing more of it is published here", number)
@@ -168,6 +169,8 @@ class Shell:
                 log.warning("partition %s has to be restored: %r", number, error)
                 await self.tools.producer.close()
                 wait = RETRY_SECONDS
+            if self.partitions.get(number) is not partition:
+                return  # it was let go while it failed
             del self.partitions[number]
             await asyncio.sleep(wait)
             self.partitions[number] = await self._own(number)
