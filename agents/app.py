@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from agents.config import Settings
 from agents.gate import Gate, Refusals
+from agents.health import worker_health
 from agents.hooks import Hooks, NoHooks
 from agents.metrics import WorkerCollector
 from agents.outputs import Outputs
@@ -105,6 +106,11 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
     @app.page("/metrics")
     async def metrics(view: View, request: Request) -> Response:
         return view.bytes(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    @app.page("/health")
+    async def health(view: View, request: Request) -> Response:
+        checked = await worker_health(shell, app.lag, wall_clock())
+        return view.bytes(checked.as_json(), content_type="application/json", status=checked.http_status)
 
     @app.agent(topic, name="events")
     async def events(slices: StreamT[Any]) -> None:

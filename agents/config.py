@@ -63,7 +63,7 @@ class KafkaSettings(Group):
 
 
 class WebSettings(Group):
-    """Where the worker serves /metrics. It asks for no password, so it does not leave this machine."""
+    """Where the worker serves /metrics and /health. It asks for no password, so it does not leave this machine."""
 
     host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 6066

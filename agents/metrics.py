@@ -14,7 +14,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from agents.partition import Partition
+from agents.health import lag_seconds
 from agents.shell import Shell
 from schemas.events import EVENT_TYPES, AnnouncementOutcomeName
 from schemas.moments import SECOND
@@ -103,7 +103,7 @@ class WorkerCollector(Collector):
             lag = self._lag(number)
             page.gauge("occ_lag_events", about, {"partition": str(number)}, lag)
             about = "Age of the newest record that is applied while others wait; 0 when none do."
-            page.gauge("occ_lag_seconds", about, {"partition": str(number)}, _lag_seconds(partition, lag, now))
+            page.gauge("occ_lag_seconds", about, {"partition": str(number)}, lag_seconds(partition, lag, now))
             for centre, room in partition.engine.rooms.items():
                 _room(page, {"centre": centre}, room, now)
         yield from page.families.values()
@@ -118,12 +118,6 @@ class WorkerCollector(Collector):
         page.gauge(
             "occ_events_refused_ratio", "Share of the last 1,000 records that was refused.", {}, refusals.share
         )
-
-
-def _lag_seconds(partition: Partition, lag: int, now: int) -> float | None:
-    if not lag:
-        return 0
-    return max(0, now - partition.newest_appended_at) / SECOND if partition.newest_appended_at else None
 
 
 def _room(page: Page, centre: dict[str, str], room: Room, now: int) -> None:

@@ -17,6 +17,8 @@ class Progress:
 
     def __init__(self) -> None:
         self.count = 0
+        self.still_seconds = 0.0
+        """For how long there has been work and no progress, as the watchdog last saw it."""
 
     def made(self, records: int) -> None:
         """So many more records are done."""
@@ -42,5 +44,6 @@ def _watch(progress: Progress, has_work: Callable[[], bool], seconds: float) -> 
         looked = now
         if progress.count != seen or was_stopped or not has_work():
             seen, since = progress.count, now
-        elif now - since > seconds:
+        progress.still_seconds = now - since
+        if progress.still_seconds > seconds:
             end(Exit.STALLED, f"no progress for {seconds:.0f} s while there is work")

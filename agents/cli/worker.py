@@ -18,7 +18,7 @@ def command(verbose: bool) -> NoReturn:
     """Run the stream worker: events in, exact figures out.
 
     It shares the partitions of the input with all other workers, restores what it takes over, and serves /metrics and
-    /healthz on this machine. Stop it with Ctrl-C.
+    /health on this machine. Stop it with Ctrl-C.
     """
     settings = config.load()
     settings.profile()

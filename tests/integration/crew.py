@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import aiohttp
 import msgspec
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -55,6 +56,7 @@ class Crew:
         self.folder = folder
         self.broker = Broker(folder / "kafka")
         self.workers: list[subprocess.Popen[bytes]] = []
+        self._ports: list[int] = []
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.broker.start)
@@ -94,7 +96,17 @@ class Crew:
                 stderr=log,
             )
         self.workers.append(worker)
+        self._ports.append(port)
         return worker
+
+    async def page(self, worker: subprocess.Popen[bytes], path: str) -> tuple[int, bytes]:
+        """What `worker` serves at `path`: (status, body); (0, b"") while it serves nothing yet."""
+        url = f"http://127.0.0.1:{self._ports[self.workers.index(worker)]}{path}"
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                return answer.status, await answer.read()
+        except aiohttp.ClientConnectionError:
+            return 0, b""
 
     def said(self, worker: subprocess.Popen[bytes]) -> str:
         return (self.folder / f"worker-{self.workers.index(worker)}.log").read_text()
