@@ -22,6 +22,7 @@ check: setup ## Lint, types, direction of imports, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/python -m wallboard.glossary --check
 
 pbx: ## Build a real Asterisk into .cache/asterisk, for the tests and the demo
 	@deploy/asterisk/build .cache/asterisk

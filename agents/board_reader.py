@@ -6,12 +6,11 @@ partition lie within LOOK_BACK of its last record; what is not there has been si
 """
 
 import asyncio
-from typing import Any
 
-import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.clients import KafkaUnreachable, consumer
+from schemas.boards import Board, read_board
 from schemas.moments import SECOND, parse
 from schemas.topics import BOARD
 
@@ -20,8 +19,6 @@ CLOCKS_APART_MAX = 5 * SECOND
 """How far the broker's clock, which stamps a board, may be ahead of the worker's, which says what it is as of."""
 READ_SECONDS_MAX = 60
 FETCH_WAIT_MS = 10
-
-Board = dict[str, Any]
 
 
 class Succession:
@@ -53,7 +50,7 @@ async def _newest_in(client: AIOKafkaConsumer, partition: TopicPartition, as_of:
     begin = (await client.beginning_offsets([partition]))[partition]
     end = (await client.end_offsets([partition]))[partition]
     if as_of is not None:
-        end = await _offset_at(client, partition, as_of + CLOCKS_APART_MAX) or end
+        end = await offset_at(client, partition, as_of + CLOCKS_APART_MAX) or end
     while begin < end:
         start = max(begin, await _look_back(client, partition, end, as_of))
         if found := await _last_of_each(client, partition, start, end, as_of):
@@ -68,11 +65,11 @@ async def _look_back(client: AIOKafkaConsumer, partition: TopicPartition, end: i
     last = await client.getone(partition)
     appended_at = last.timestamp * 1000
     until = appended_at if as_of is None else min(appended_at, as_of)
-    start = await _offset_at(client, partition, until - LOOK_BACK)
+    start = await offset_at(client, partition, until - LOOK_BACK)
     return end - 1 if start is None else min(start, end - 1)
 
 
-async def _offset_at(client: AIOKafkaConsumer, partition: TopicPartition, appended_at: int) -> int | None:
+async def offset_at(client: AIOKafkaConsumer, partition: TopicPartition, appended_at: int) -> int | None:
     """The offset of the first record appended at this moment or later; None when there is none."""
     found = (await client.offsets_for_times({partition: appended_at // 1000}))[partition]
     return None if found is None else int(found.offset)
@@ -86,7 +83,9 @@ async def _last_of_each(
     client.seek(partition, start)
     while await client.position(partition) < end:
         for record in (await client.getmany(partition, timeout_ms=1000)).get(partition, []):
-            board: Board = orjson.loads(record.value)
+            board = read_board(record.value)
+            if board is None:
+                continue
             in_time = record.offset < end and (as_of is None or parse(board["as_of"]) <= as_of)
             if succession.rightful(partition, board["epoch"]) and in_time:
                 found[board["centre"]] = board

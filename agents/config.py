@@ -22,6 +22,7 @@ from agents.broker import Broker
 from schemas.moments import SECOND
 from schemas.topics import PARTITIONS_DEFAULT
 from stream.profile import Announce, Profile, QueueTarget
+from wallboard.door import Door
 
 PREFIX = "OCC_"
 FILE_VARIABLE = "OCC_CONFIG"
@@ -67,6 +68,30 @@ class WebSettings(Group):
 
     host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 6066
+
+
+_DOOR = Door()
+
+
+class WallboardSettings(Group):
+    """How the wallboard is reached and by what it knows people; `Door` says what each means."""
+
+    host: Name = _DOOR.host
+    port: Annotated[int, Field(ge=0, le=65_535)] = _DOOR.port
+    hosts: tuple[Name, ...] = ()
+    users_file: Path | None = None
+    session_secret_file: Path | None = None
+    session_hours: Annotated[float, Field(gt=0, le=7 * 24)] = _DOOR.session_hours
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: tuple[Name, ...] = ()
+    user_header: Name = _DOOR.user_header
+    groups_header: Name = _DOOR.groups_header
+    supervise_group: Name = _DOOR.supervise_group
+
+    def door(self) -> Door:
+        """The same, for the server."""
+        return Door(**dict(self))
 
 
 class CentreSettings(Group):
@@ -150,6 +175,7 @@ class Settings(BaseSettings):
 
     kafka: KafkaSettings = KafkaSettings()
     web: WebSettings = WebSettings()
+    wallboard: WallboardSettings = WallboardSettings()
     centres: dict[Name, CentreSettings] = {}
     accept_any_centre: bool = False
     queues: Annotated[dict[Name, QueueSettings], BeforeValidator(_with_defaults)] = {}

@@ -1,8 +1,8 @@
 """The whole system on this machine, with a lively simulated control room that happens now.
 
 The parts are the real ones: a Kafka, a worker in a process of its own, the simulator in the place of the telephone
-system, the announcer with its log driver, the view in the terminal. Whatever ends the demo (time, Ctrl-C, SIGTERM,
-the closing of the terminal, the failure of a part) ends all it started.
+system, the announcer with its log driver, the wallboard, the view in the terminal. Whatever ends the demo (time,
+Ctrl-C, SIGTERM, the closing of the terminal, the failure of a part) ends all it started.
 
 Its own Kafka begins empty each time and lies beside this project's, so that what it shows is its own alone. In a
 Kafka that is configured the demo is one more control room, with a name of its own.
@@ -24,9 +24,8 @@ from time import time_ns
 import click
 from rich.console import Console
 
-from agents import topics
+from agents import topics, wallboard
 from agents.announcer import announce
-from agents.board_reader import Board
 from agents.broker import Broker
 from agents.cli.running import Interruptible, until_stopped
 from agents.clients import producer
@@ -35,9 +34,11 @@ from agents.live import run_live
 from agents.totals import Meter, Totals, meter
 from agents.watching import Watched, follow, show
 from agents.worker_process import WorkerProcess
+from schemas.boards import Board
 from schemas.moments import parse
 from telephony.room import SimulationConfig, always_busy
 from telephony.simulator import Simulation
+from wallboard.door import Door
 
 WARM_START = timedelta(minutes=10)
 """The room has been open for so long when it is first seen."""
@@ -56,6 +57,7 @@ class Place:
     centre: str
     folder: Path
     port: int
+    wallboard_port: int
     cache: Path | None
 
     @property
@@ -74,6 +76,7 @@ class Place:
         """What to tell a person who watches."""
         occ = f"OCC_CACHE={_shown(self.cache)} occ" if self.cache else "occ"
         return [
+            f"wallboard  http://127.0.0.1:{self.wallboard_port}/",
             f"metrics  http://127.0.0.1:{self.port}/metrics",
             f"logs     {_shown(self.folder)}/*.log",
             f"elsewhere  {occ} board --centre {self.centre}, {occ} watch",
@@ -103,17 +106,17 @@ def _place(settings: Settings, console: Console) -> Iterator[Place]:
         for log in folder.glob("*.log"):
             log.unlink()
         logging.basicConfig(filename=folder / "demo.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        port = _free_port(settings.web.port)
+        ports = _free_port(settings.web.port), _free_port(settings.wallboard.port)
         if settings.kafka.bootstrap_servers:
             centre = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-            yield Place(settings.kafka.bootstrap_servers, centre, folder, port, None)
+            yield Place(settings.kafka.bootstrap_servers, centre, folder, *ports, None)
             return
         broker = Broker(folder / "kafka")
         broker.stop()  # left over from a demo that was killed
         broker.wipe()
         console.print("Starting Kafka: a few seconds, and a download the first time.")
         with broker:
-            yield Place(broker.bootstrap, "demo", folder, port, folder)
+            yield Place(broker.bootstrap, "demo", folder, *ports, folder)
 
 
 async def _run(place: Place, worker: WorkerProcess, console: Console, seconds: float | None) -> Totals | None:
@@ -123,6 +126,7 @@ async def _run(place: Place, worker: WorkerProcess, console: Console, seconds: f
             lasting = [
                 parts.create_task(worker.keep_running()),
                 parts.create_task(follow(place.servers, watched)),
+                parts.create_task(wallboard.run(Door(port=place.wallboard_port), place.servers, _quiet)),
             ]
             ending = [
                 parts.create_task(run_live(_simulation(place.centre), sender)),
@@ -143,6 +147,10 @@ def _simulation(centre: str) -> Simulation:
     now = datetime.now(UTC)
     room = SimulationConfig(centre=centre, starts_at=now - WARM_START, hours=HOURS_MAX, scale=SCALE)
     return Simulation(always_busy(room), seed=now.microsecond)
+
+
+def _quiet(address: str) -> None:
+    """The notes say it already."""
 
 
 async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
@@ -179,7 +187,7 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(trial.getsockname()[1])
-    raise click.ClickException("No free port was found for /metrics.")
+    raise click.ClickException("No free port was found.")
 
 
 def _shown(path: Path) -> str:

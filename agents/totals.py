@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.app import GROUP
-from agents.board_reader import Board
 from agents.clients import admin, consumer
 from agents.reader import Reader
+from schemas.boards import Board
 from schemas.outputs import Command
 from schemas.topics import ANNOUNCEMENTS, DEAD, EVENTS
 from stream.tally import OUTCOMES

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import time_ns
 
-import orjson
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from agents import clients
-from agents.board_reader import Board, Succession, newest
+from agents.board_reader import Succession, newest
 from agents.terminal import plain_line, show_announcements, show_room, view
+from schemas.boards import Board, read_board
 from schemas.outputs import Command
 from schemas.topics import ANNOUNCEMENTS, BOARD
 from telephony.announcer import read
@@ -62,9 +62,9 @@ async def follow(servers: str, watched: Watched) -> None:
             for partition, records in (await consumer.getmany(timeout_ms=1000)).items():
                 for record in records:
                     if partition.topic == BOARD.name:
-                        board = orjson.loads(record.value)
-                        if succession.rightful(partition, board["epoch"]):
-                            watched.take(board)
+                        read_as = read_board(record.value)
+                        if read_as is not None and succession.rightful(partition, read_as["epoch"]):
+                            watched.take(read_as)
                     else:
                         command = read(record.value)
                         if isinstance(command, Command) and succession.rightful(partition, command.epoch):

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from schemas.events import EVENT_TYPES
-from schemas.outputs import Cancellation, Command, DeadLetter, StateRecord, VisitFacts
+from schemas.outputs import AuditRecord, Cancellation, Command, DeadLetter, StateRecord, VisitFacts
 from schemas.topics import ANNOUNCEMENTS, AUDIT, BOARD, DEAD, EVENTS, FACTS, STATE, TOPICS, Topic
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ MESSAGES: dict[Topic, tuple[type[msgspec.Struct], ...]] = {
     FACTS: (VisitFacts,),
     STATE: (StateRecord,),
     DEAD: (DeadLetter,),
-    AUDIT: (),
+    AUDIT: (AuditRecord,),
 }
 
 # A board is made for reading, not decoded into a record: only what every reader may rely on is promised.
@@ -123,7 +123,7 @@ def _asyncapi() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {topic.name: _channel(topic) for topic in TOPICS},
-        "operations": {_operation(topic): _action(topic) for topic in TOPICS if topic is not AUDIT},
+        "operations": {_operation(topic): _action(topic) for topic in TOPICS},
         "components": {"messages": {name: message for topic in TOPICS for name, message in _messages(topic).items()}},
     }
 

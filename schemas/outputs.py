@@ -112,6 +112,21 @@ class DeadLetter(Struct, frozen=True, omit_defaults=True, kw_only=True):
     sha256: str | None = None
 
 
+class AuditRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Who did what to personal data, and when (Data Protection Act 2018, s. 62).
+
+    `who` is a user's name, absent where nobody has to log in; `session` tells the logins of one user apart.
+    """
+
+    centre: str
+    at: datetime
+    action: Literal["collection", "combination", "consultation", "disclosure", "erasure"]
+    what: str
+    who: str | None = None
+    session: str | None = None
+    address: str | None = None
+
+
 class StateRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One record of the state log. An owner's first record is its marker: `owner` and nothing else.
 

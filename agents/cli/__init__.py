@@ -17,6 +17,7 @@ COMMANDS = {
     "simulate": "Make the events of a simulated control room.",
     "topics": "Create the topics, or list them.",
     "translate": "Turn a telephone system's own events into canonical events.",
+    "wallboard": "Serve the control rooms to browsers.",
     "watch": "Watch the control rooms in this terminal.",
     "worker": "Run the stream worker.",
 }

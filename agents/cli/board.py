@@ -7,10 +7,11 @@ import click
 import orjson
 from rich.console import Console
 
-from agents.board_reader import Board, newest
+from agents.board_reader import newest
 from agents.cli.figures import Moment
 from agents.config import load
 from agents.terminal import show_room, view
+from schemas.boards import Board
 from schemas.moments import SECOND, parse, rfc3339
 
 OLD_AFTER = 10 * SECOND

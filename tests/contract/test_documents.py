@@ -16,7 +16,7 @@ from schemas.topics import TOPICS
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
-FOLDERS = "schemas|stream|agents|telephony|tests|docs|deploy|bench"
+FOLDERS = "schemas|stream|agents|telephony|wallboard|tests|docs|deploy|bench"
 
 
 def found(pattern: str) -> list[tuple[str, str]]:

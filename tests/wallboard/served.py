@@ -1,0 +1,135 @@
+"""One wallboard server as a browser meets it: boards put into its hub, requests over its port, streams read."""
+
+import zlib
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from schemas.health import Check
+from schemas.moments import rfc3339
+from schemas.outputs import AuditRecord
+from wallboard.door import Door
+from wallboard.server import new_hub, serve
+
+AT = 1_764_144_000_000_000
+
+
+def a_board(
+    centre: str = "west", *, at: int = AT, waiting: int = 2, epoch: int = 1, queue: str = "101"
+) -> dict[str, Any]:
+    """A small board with two visits that wait, `at` in µs."""
+    return {
+        "centre": centre,
+        "as_of": rfc3339(at),
+        "epoch": epoch,
+        "feed": {
+            "state": "live",
+            "data_age_seconds": 1.0,
+            "sources": [{"source": f"//{centre}/pbx1", "age_seconds": 1.0}],
+        },
+        "queues": [
+            {
+                "queue": queue,
+                "waiting": waiting,
+                "oldest_wait_seconds": 40.5,
+                "windows": {"15m": {"service_level": 0.75, "abandonment_rate": 0.125}},
+                "handlers": {"available": 3},
+                "visits": [
+                    {"visit": "pbx1-1764.17", "position": 1, "waited_seconds": 40.5, "ringing": False},
+                    {"visit": "pbx1-1764.18", "position": 2, "waited_seconds": 3.0, "ringing": True},
+                ],
+            }
+        ],
+        "conservation": {"ok": True, "errors": {queue: 0}},
+    }
+
+
+class Served:
+    """A running server. `audited` is what it wrote to the audit trail; `audit_works` may be set to False."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.hub = new_hub()
+        self.audited: list[AuditRecord] = []
+        self.audit_works = True
+        self.checks: dict[str, Check] = {}
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as parts:
+            self.url = await parts.enter_async_context(serve(self.door, self.hub, self._audit, self._checks))
+            self.session = await parts.enter_async_context(
+                aiohttp.ClientSession(
+                    self.url,
+                    cookie_jar=aiohttp.CookieJar(unsafe=True),
+                    auto_decompress=False,
+                    skip_auto_headers=("User-Agent",),
+                )
+            )
+            self._parts = parts.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._parts.aclose()
+
+    async def get(self, path: str, **options: Any) -> "Answer":
+        """What a GET is answered."""
+        return await self.ask("GET", path, **options)
+
+    async def ask(self, method: str, path: str, **options: Any) -> "Answer":
+        """What any request is answered."""
+        headers = {"Accept-Encoding": "identity", **options.pop("headers", {})}
+        async with self.session.request(method, path, headers=headers, ssl=False, **options) as response:
+            return Answer(response, await response.read())
+
+    async def stream(self, query: str, **headers: str) -> "Stream":
+        """An open stream; `query` as in an address. Ended with the server."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=10)
+        response = await self.session.get(f"/api/stream?{query}", headers=headers, timeout=timeout)
+        return Stream(response)
+
+    async def _audit(self, record: AuditRecord) -> None:
+        if not self.audit_works:
+            raise OSError
+        self.audited.append(record)
+
+    async def _checks(self) -> dict[str, Check]:
+        return self.checks
+
+
+class Answer:
+    """One answer, read whole."""
+
+    def __init__(self, response: aiohttp.ClientResponse, body: bytes) -> None:
+        self.status, self.headers, self.cookies, self.body = response.status, response.headers, response.cookies, body
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+class Stream:
+    """Server-sent events as they arrive; compressed or not."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self._inflate = zlib.decompressobj(31) if response.headers.get("Content-Encoding") == "gzip" else None
+        self._text = b""
+
+    async def next(self) -> dict[str, Any]:
+        """The next event: its members by name, `data` decoded. Raises EOFError at the end."""
+        while b"\n\n" not in self._text:
+            arrived = await self.response.content.readany()
+            if not arrived:
+                raise EOFError
+            self._text += self._inflate.decompress(arrived) if self._inflate else arrived
+        block, _, self._text = self._text.partition(b"\n\n")
+        members = dict(line.split(": ", 1) for line in block.decode().split("\n"))
+        return {name: orjson.loads(value) if name == "data" else value for name, value in members.items()}
+
+    async def next_of(self, name: str) -> dict[str, Any]:
+        """The next event of this name."""
+        while (event := await self.next()).get("event") != name:
+            pass
+        return event
