@@ -7,6 +7,7 @@ A request is only looked at when it was meant for this server and came from its 
 import asyncio
 import ipaddress
 import logging
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ COOKIE = "occ_session"
 SECURE_COOKIE = "__Host-occ_session"
 """Browsers take a cookie of such a name only over TLS, and for no other host."""
 NAME_LENGTH_MAX = 200
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::\d+)?", re.ASCII)
 SAME_SITE = frozenset({"same-origin", "none"})
 
 log = logging.getLogger(__name__)
@@ -190,7 +192,7 @@ class Access:
         if not self._from_proxy(request):
             raise AccessError(403, "This server is reached through its proxy.")
         names = request.headers.getall(self._door.user_header, [])
-        if len(names) > 1 or not (0 < len(names[0]) <= NAME_LENGTH_MAX and names[0].isprintable()):
+        if len(names) != 1 or not (0 < len(names[0]) <= NAME_LENGTH_MAX and names[0].isprintable()):
             raise AccessError(401, "The proxy has to name one user.")
         groups = ",".join(request.headers.getall(self._door.groups_header, [])).split(",")
         supervises = self._door.supervise_group in map(str.strip, groups)
@@ -198,8 +200,6 @@ class Access:
 
 
 def _name_of(host: str) -> str:
-    """Without the port and the brackets of an IPv6 address."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""
+    """The name in a Host, without the port and the brackets of an IPv6 address; empty when it is none."""
+    found = _HOST.fullmatch(host.lower())
+    return (found[1] or found[2]) if found else ""

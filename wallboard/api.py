@@ -31,6 +31,23 @@ CENTRES_A_STREAM_MAX = 32
 MINUTES_DEFAULT = 60
 WORTH_COMPRESSING = 1_000
 
+ROUTES = {
+    ("GET", "/"): "index",
+    ("GET", "/static/{file}"): "file",
+    ("GET", "/api/session"): "session",
+    ("POST", "/api/login"): "log_in",
+    ("POST", "/api/logout"): "log_out",
+    ("GET", "/api/centres"): "centres",
+    ("GET", "/api/centres/{centre}/board"): "board",
+    ("GET", "/api/centres/{centre}/history"): "history",
+    ("GET", "/api/stream"): "stream",
+    ("GET", "/api/definitions"): "definitions",
+    ("GET", "/api/openapi.json"): "openapi",
+    ("GET", "/health"): "health",
+    ("GET", "/metrics"): "metrics",
+}
+"""Every route there is, and the method of Api that answers it."""
+
 Audit = Callable[[AuditRecord], Awaitable[None]]
 """Keeps a record for good; raises OSError when it cannot."""
 
@@ -57,23 +74,8 @@ class Api:
     checks: Callable[[], Awaitable[Mapping[str, Check]]]
 
     def routes(self) -> list[web.RouteDef]:
-        """Every route there is."""
-        get, post = web.get, web.post
-        return [
-            get("/", self.index),
-            get("/static/{file}", self.file),
-            get("/api/session", self.session),
-            post("/api/login", self.log_in),
-            post("/api/logout", self.log_out),
-            get("/api/centres", self.centres),
-            get("/api/centres/{centre}/board", self.board),
-            get("/api/centres/{centre}/history", self.history),
-            get("/api/stream", self.stream, allow_head=False),
-            get("/api/definitions", self.definitions),
-            get("/api/openapi.json", self.openapi),
-            get("/health", self.health),
-            get("/metrics", self.metrics),
-        ]
+        """Every route with its handler."""
+        return [web.route(method, path, getattr(self, name)) for (method, path), name in ROUTES.items()]
 
     # The page ----------------------------------------------------------------------------------------------------
 

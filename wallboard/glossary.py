@@ -57,7 +57,8 @@ def _each(figures: str, formula: str, text: str, threshold: str, placed_by: str)
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    said = _plain(text)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def _plain(text: str) -> str:

@@ -47,7 +47,8 @@ def a_board(
 
 
 class Served:
-    """A running server. `audited` is what it wrote to the audit trail; `audit_works` may be set to False."""
+    """A running server. `audited` is what it wrote to the audit trail; `audit_works` may be set to False;
+    `fault` to what its checks raise."""
 
     def __init__(self, door: Door) -> None:
         self.door = door
@@ -55,6 +56,7 @@ class Served:
         self.audited: list[AuditRecord] = []
         self.audit_works = True
         self.checks: dict[str, Check] = {}
+        self.fault: Exception | None = None
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as parts:
@@ -72,6 +74,11 @@ class Served:
 
     async def __aexit__(self, *_: object) -> None:
         await self._parts.aclose()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rsplit(":", 1)[1].strip("/"))
 
     async def get(self, path: str, **options: Any) -> "Answer":
         """What a GET is answered."""
@@ -95,6 +102,8 @@ class Served:
         self.audited.append(record)
 
     async def _checks(self) -> dict[str, Check]:
+        if self.fault:
+            raise self.fault
         return self.checks
 
 

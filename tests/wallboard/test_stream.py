@@ -1,8 +1,16 @@
 """Streams of boards, as a browser gets them."""
 
-import pytest
+import asyncio
+import socket
+import zlib
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.moments import rfc3339
 from tests.wallboard.served import AT, a_board
+from wallboard.sse import GZIP_HEADER, Encoded
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
@@ -56,3 +64,72 @@ async def test_the_room_sees_no_single_visit_and_the_supervisor_no_identity(serv
     assert room["queues"][0]["handlers"] == {"available": 3}
     assert room["feed"]["sources"][0]["source"] == "//west/pbx1"
     assert "received_at" in room
+
+
+async def test_the_first_change_is_shown_at_once_and_of_a_burst_only_the_last(served):
+    server = await served()
+    server.hub.take(a_board())
+    stream = await server.stream("centre=west&view=room")
+    await stream.next_of("board")
+    for waiting in range(50):
+        server.hub.take(a_board(waiting=waiting, at=AT + 1 + waiting))
+    shown = [(await stream.next_of("board"))["data"]["queues"][0]["waiting"]]
+    while shown[-1] != 49:
+        shown.append((await stream.next_of("board"))["data"]["queues"][0]["waiting"])
+    assert len(shown) <= 2
+
+
+async def test_a_board_of_a_replaced_worker_is_not_shown(served):
+    server = await served()
+    server.hub.take(a_board(epoch=7))
+    server.hub.take(a_board(epoch=6, at=AT + 1, waiting=9))
+    assert (await server.get("/api/centres/west/board")).json["queues"][0]["waiting"] == 2
+
+
+async def test_a_stream_beats_and_says_at_once_when_kafka_is_lost_and_back(served):
+    server = await served()
+    server.hub.take(a_board())
+    stream = await server.stream("centre=west&view=room")
+    await stream.next_of("board")
+    assert server.hub.hears("lost")
+    assert (await stream.next_of("beat"))["data"]["feed"]["state"] == "lost"
+    assert not server.hub.hears("lost")
+    assert server.hub.hears("following")
+    assert (await stream.next_of("beat"))["data"]["feed"]["state"] == "following"
+    assert (await stream.next_of("beat"))["event"] == "beat"  # by itself
+
+
+async def test_a_client_that_reads_nothing_is_cut_off_and_holds_no_memory_meanwhile(served):
+    server = await served()
+    large = a_board()
+    large["filling"] = "x" * 200_000
+    server.hub.take(large)
+    with socket.create_connection(("127.0.0.1", server.port)) as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.sendall(b"GET /api/stream?centre=west&view=room HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        beside = await server.stream("centre=west&view=room")
+        await beside.next_of("board")
+        number = 0
+        while not server.hub.dropped:
+            number += 1
+            server.hub.take(large | {"as_of": rfc3339(AT + number)})
+            assert (await beside.next_of("board"))["data"]["as_of"] == rfc3339(AT + number)
+    assert server.hub.dropped == 1
+    assert number > 30
+    while len(server.hub.clients) > 1:
+        await asyncio.sleep(0.05)
+    assert server.hub.sent_bytes < 2_000_000  # of the 6 MB and more that it did not read
+
+
+@given(st.lists(st.binary(max_size=2000), max_size=8))
+def test_any_events_one_after_another_continue_any_gzip_stream(parts):
+    stream = GZIP_HEADER + b"".join(Encoded(part).deflated for part in parts)
+    assert zlib.decompressobj(31).decompress(stream) == b"".join(parts)
+
+
+async def test_what_all_get_is_made_once(served):
+    server = await served()
+    server.hub.take(a_board())
+    room = server.hub.rooms["west"]
+    assert room.edition("room") is room.edition("room")
+    assert room.edition("room").event.deflated is room.edition("room").event.deflated
