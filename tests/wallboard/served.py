@@ -1,7 +1,6 @@
 """One wallboard server as a browser meets it: boards put into its hub, requests over its port, streams read."""
 
 import zlib
-from contextlib import AsyncExitStack
 from typing import Any, Self
 
 import aiohttp
@@ -46,38 +45,27 @@ def a_board(
     }
 
 
-class Served:
-    """A running server. `audited` is what it wrote to the audit trail; `audit_works` may be set to False;
-    `fault` to what its checks raise."""
+class Browser:
+    """Requests to one server, with a cookie jar; ended with the context."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
-        self.hub = new_hub()
-        self.audited: list[AuditRecord] = []
-        self.audit_works = True
-        self.checks: dict[str, Check] = {}
-        self.fault: Exception | None = None
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as parts:
-            self.url = await parts.enter_async_context(serve(self.door, self.hub, self._audit, self._checks))
-            self.session = await parts.enter_async_context(
-                aiohttp.ClientSession(
-                    self.url,
-                    cookie_jar=aiohttp.CookieJar(unsafe=True),
-                    auto_decompress=False,
-                    skip_auto_headers=("User-Agent",),
-                )
-            )
-            self._parts = parts.pop_all()
+        self.session = aiohttp.ClientSession(
+            self.url,
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent",),
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._parts.aclose()
+        await self.session.close()
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Where the server listens."""
         return int(self.url.rsplit(":", 1)[1].strip("/"))
 
     async def get(self, path: str, **options: Any) -> "Answer":
@@ -91,10 +79,33 @@ class Served:
             return Answer(response, await response.read())
 
     async def stream(self, query: str, **headers: str) -> "Stream":
-        """An open stream; `query` as in an address. Ended with the server."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_read=10)
-        response = await self.session.get(f"/api/stream?{query}", headers=headers, timeout=timeout)
-        return Stream(response)
+        """An open stream; `query` as in an address."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=20)
+        return Stream(await self.session.get(f"/api/stream?{query}", headers=headers, timeout=timeout))
+
+
+class Served(Browser):
+    """A running server that is fed by hand, and a browser at it.
+
+    `audited` is what it wrote to the audit trail, which fails unless `audit_works`; `fault` is what its checks raise.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.hub = new_hub()
+        self.audited: list[AuditRecord] = []
+        self.audit_works = True
+        self.checks: dict[str, Check] = {}
+        self.fault: Exception | None = None
+
+    async def __aenter__(self) -> Self:
+        self._serving = serve(self.door, self.hub, self._audit, self._checks)
+        self.url = await self._serving.__aenter__()
+        return await super().__aenter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__()
+        await self._serving.__aexit__(None, None, None)
 
     async def _audit(self, record: AuditRecord) -> None:
         if not self.audit_works:
@@ -142,3 +153,11 @@ class Stream:
         while (event := await self.next()).get("event") != name:
             pass
         return event
+
+    async def ended(self) -> bool:
+        """True once the server has ended it."""
+        try:
+            while True:
+                await self.next()
+        except (EOFError, aiohttp.ClientError):
+            return True
