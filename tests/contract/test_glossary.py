@@ -1,7 +1,7 @@
 """The glossary says what the code does: names, formulas, thresholds, windows, limits; none missing, none more."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -26,6 +26,9 @@ from stream.profile import Profile, QueueTarget
 from stream.tally import Atom, Tally
 from stream.voice import OUTCOME_OVERDUE_AFTER
 from tests.feed import CENTRE, answered, call_ended, ended, heartbeat, in_order, left, offered, queued, us, wrapped_up
+from wallboard import streams
+from wallboard.hub import Hub
+from wallboard.metrics import WallboardCollector
 
 PAGE = (Path(__file__).parents[2] / "docs/glossary.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -265,12 +268,19 @@ def collected() -> list[Metric]:
     return list(WorkerCollector(shell, lambda: NOW, lambda _: 0).collect())
 
 
-def test_metrics_and_their_labels_are_those_of_the_page():
+@pytest.mark.parametrize(
+    ("section", "collect"),
+    [
+        ("Metrics", collected),
+        ("Metrics of the wallboard", lambda: WallboardCollector(Hub(lambda: NOW)).collect()),
+    ],
+)
+def test_metrics_and_their_labels_are_those_of_the_page(section: str, collect: Callable[[], Iterable[Metric]]):
     shown = {}
-    for family in collected():
+    for family in collect():
         labels = {label: None for sample in family.samples for label in sample.labels if label != "le"}
         shown[family.name + ("_total" if family.type == "counter" else "")] = ", ".join(labels) or "–"
-    assert {row[0].strip("`"): row[1] for row in rows("Metrics")} == shown
+    assert {row[0].strip("`"): row[1] for row in rows(section)} == shown
 
 
 def test_the_closed_values_of_labels_are_on_the_page():
@@ -325,6 +335,7 @@ def test_targets_are_those_of_the_page():
         ("State of the feed", f"`live` | at most {liveness.LIVE_UP_TO // SECOND} s ago"),
         ("State of the feed", f"`late` | at most {liveness.LATE_UP_TO // SECOND} s ago"),
         ("State of the feed", f"more than {liveness.CATCHING_UP_AFTER // SECOND} s ago"),
+        ("Metrics of the wallboard", f"took nothing for {streams.SLOW_SECONDS:.0f} s"),
         ("State of a handler", f"for {handlers.SILENT_AFTER // SECOND} s"),
         ("Refused events", f"more than {DEPTH_MAX} deep"),
         ("Refused events", f"over {RECORD_BYTES_MAX // 1024} kB"),
