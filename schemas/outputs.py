@@ -34,7 +34,10 @@ COMMAND_KINDS: tuple[CommandKind, ...] = CommandKind.__args__  # type: ignore[at
 
 
 class Command(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Speak this to one waiting caller, once, before it expires."""
+    """Speak this to one waiting caller, once, before it expires.
+
+    `text` is what is spoken; `pieces` are the names of its parts in order, as listed in schemas/prompts.py.
+    """
 
     id: str
     centre: str
@@ -48,6 +51,7 @@ class Command(Struct, frozen=True, omit_defaults=True, kw_only=True):
     text: str
     issued_at: datetime
     expires_at: datetime
+    pieces: tuple[str, ...] = ()
     channel_ref: str | None = None
     position: Annotated[int, Meta(ge=1)] | None = None
     wait_minutes: int | None = None

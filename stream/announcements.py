@@ -9,10 +9,10 @@ It does not know how speech reaches the caller, nor what became of it.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, assert_never
 
+from schemas import prompts
 from schemas.moments import SECOND
-from stream import texts
 from stream.profile import Announce
 
 MORE_THAN_TEN = 11
@@ -112,17 +112,19 @@ def decide(situation: Situation, spoken: Spoken, policy: Policy) -> tuple[Say | 
 
 def language_for(wanted: str | None) -> str:
     """The language a caller is spoken to in: English where none is known, or one without words."""
-    return wanted if wanted in texts.LANGUAGES else "en"
+    return wanted if wanted in prompts.LANGUAGES else "en"
 
 
-def text_of(say: Say, language: str) -> str:
-    """The words of `say` in one of `texts.LANGUAGES`."""
-    if say.kind == "welcome":
-        words = texts.WELCOME[language]
-    elif say.kind == "reassurance":
-        words = texts.REASSURANCE[language]
-    elif say.number == MORE_THAN_TEN:
-        words = texts.POSITION_MORE_THAN_TEN[language]
-    else:
-        words = texts.POSITION[language].format(position=say.number)
-    return f"{texts.WAY_OUT[language]} {words}" if say.with_way_out else words
+def pieces_of(say: Say) -> tuple[str, ...]:
+    """The pieces of `say` in the order in which they are spoken."""
+    match say.kind:
+        case "welcome":
+            pieces: tuple[str, ...] = (prompts.WELCOME, prompts.ONLINE)
+        case "reassurance":
+            pieces = (prompts.THANKS, prompts.PLACE_KEPT)
+        case "position":
+            assert say.number is not None
+            pieces = (prompts.position_piece(say.number),)
+        case _:
+            assert_never(say.kind)
+    return (prompts.WAY_OUT, *pieces) if say.with_way_out else pieces

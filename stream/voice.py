@@ -8,10 +8,11 @@ is cancelled, and what has no outcome 30 s after it expired is recorded as expir
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from schemas import prompts
 from schemas.moments import SECOND, micros, moment
 from schemas.outputs import Cancellation, Command
 from stream import tally as t
-from stream.announcements import MORE_THAN_TEN, Policy, Say, Situation, Spoken, decide, language_for, text_of
+from stream.announcements import MORE_THAN_TEN, Policy, Say, Situation, Spoken, decide, language_for, pieces_of
 from stream.queues import Queue
 from stream.room import Room
 from stream.visits import COUNTED, RINGING, Counting, Visit, story
@@ -141,6 +142,7 @@ class Voice:
         if say.number is not None:
             spoken.number = say.number
         expires_at = now + self.policy.expires_after
+        pieces = pieces_of(say)
         command = Command(
             id=f"{visit.id}:{epoch}:{spoken.sequence}",
             centre=self.room.centre,
@@ -153,7 +155,8 @@ class Voice:
             kind=say.kind,
             language=language,
             position=None if say.number == MORE_THAN_TEN else say.number,
-            text=text_of(say, language),
+            pieces=pieces,
+            text=prompts.spoken(pieces, language),
             issued_at=moment(now),
             expires_at=moment(expires_at),
         )

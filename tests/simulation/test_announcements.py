@@ -155,8 +155,8 @@ def count_from_nought(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def forget_the_way_out(patch: pytest.MonkeyPatch) -> dict[str, Any]:
-    text_of = announcements.text_of
-    patch.setattr(voice, "text_of", lambda say, language: text_of(replace(say, with_way_out=False), language))
+    pieces_of = announcements.pieces_of
+    patch.setattr(voice, "pieces_of", lambda say: pieces_of(replace(say, with_way_out=False)))
     return {}
 
 
