@@ -121,12 +121,17 @@ def _place(settings: Settings, console: Console) -> Iterator[Place]:
 
 async def _run(place: Place, worker: WorkerProcess, console: Console, seconds: float | None) -> Totals | None:
     watched = Watched(place.centre)
+
+    def tell(address: str) -> None:
+        if not console.is_terminal:  # there the notes say it
+            console.print(f"The wallboard is at {address}")
+
     with (place.folder / "announcer.log").open("a", buffering=1) as log:
         async with producer(place.servers) as sender, meter(place.servers) as counts, asyncio.TaskGroup() as parts:
             lasting = [
                 parts.create_task(worker.keep_running()),
                 parts.create_task(follow(place.servers, watched)),
-                parts.create_task(wallboard.run(Door(port=place.wallboard_port), place.servers, _quiet)),
+                parts.create_task(wallboard.run(Door(port=place.wallboard_port), place.servers, tell)),
             ]
             ending = [
                 parts.create_task(run_live(_simulation(place.centre), sender)),
@@ -147,10 +152,6 @@ def _simulation(centre: str) -> Simulation:
     now = datetime.now(UTC)
     room = SimulationConfig(centre=centre, starts_at=now - WARM_START, hours=HOURS_MAX, scale=SCALE)
     return Simulation(always_busy(room), seed=now.microsecond)
-
-
-def _quiet(address: str) -> None:
-    """The notes say it already."""
 
 
 async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:

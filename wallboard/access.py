@@ -18,12 +18,11 @@ from aiohttp import web
 from wallboard import passwords, sessions
 from wallboard.attempts import Attempts
 from wallboard.door import LOOPBACK_NAMES, Door, is_loopback
-from wallboard.users import FaultyUsersError, Role, UsersFile
+from wallboard.users import NAME_LENGTH_MAX, FaultyUsersError, Role, UsersFile
 
 COOKIE = "occ_session"
 SECURE_COOKIE = "__Host-occ_session"
 """Browsers take a cookie of such a name only over TLS, and for no other host."""
-NAME_LENGTH_MAX = 200
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::\d+)?", re.ASCII)
 SAME_SITE = frozenset({"same-origin", "none"})
 

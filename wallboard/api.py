@@ -1,10 +1,10 @@
 """What the page asks: each request by its route, answered in JSON, and turned away in one sentence."""
 
+import asyncio
 import gzip
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from time import time_ns
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from wallboard.users import NAME_LENGTH_MAX
 from wallboard.views import VIEWS, View
 
 BODY_BYTES_MAX = 4_096
+BODY_SECONDS_MAX = 10.0
 CLIENTS_MAX = 2_000
 CENTRES_A_STREAM_MAX = 32
 MINUTES_DEFAULT = 60
@@ -102,7 +103,10 @@ class Api:
         if request.content_type != "application/json":
             raise AccessError(415, "A login is JSON: a user and a password.")
         try:
-            given = msgspec.json.decode(await request.read(), type=_Login)
+            async with asyncio.timeout(BODY_SECONDS_MAX):
+                given = msgspec.json.decode(await request.read(), type=_Login)
+        except TimeoutError:
+            raise AccessError(408, "The login did not arrive in time.") from None
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise AccessError(400, "A login is JSON: a user and a password.") from None
         if len(given.user) > NAME_LENGTH_MAX:
@@ -150,7 +154,7 @@ class Api:
         self._person(request)
         centre = self._known(request.match_info["centre"])
         minutes = _minutes(request.query.get("minutes", str(MINUTES_DEFAULT)))
-        series = self.hub.rooms[centre].history.series(minutes, _now())
+        series = self.hub.rooms[centre].history.series(minutes, self.hub.clock())
         return _json(request, {"centre": centre, "step_seconds": 60, "window": WINDOW, "queues": series})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -177,7 +181,7 @@ class Api:
         for centre in centres:
             record = AuditRecord(
                 centre=centre,
-                at=moment(_now()),
+                at=moment(self.hub.clock()),
                 action="consultation",
                 what="waiting visits, by position and age, on the wallboard",
                 who=person.name,
@@ -236,7 +240,3 @@ def error(says: str, status: int, headers: Mapping[str, str] | None = None) -> w
     return web.Response(
         status=status, body=orjson.dumps({"error": says}), content_type="application/json", headers=headers
     )
-
-
-def _now() -> int:
-    return time_ns() // 1000

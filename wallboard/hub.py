@@ -110,7 +110,7 @@ class Hub:
         self.dropped = 0
         self.sent_bytes = 0
         self.feed = Feed(clock())
-        self._clock = clock
+        self.clock = clock
 
     def take(self, board: Board) -> None:
         """A board that was read just now."""
@@ -120,11 +120,11 @@ class Hub:
             if len(self.rooms) >= CENTRES_MAX:
                 self.refused += 1
                 return
-            room = self.rooms[centre] = Room(board, self._clock())
+            room = self.rooms[centre] = Room(board, self.clock())
         elif board["epoch"] < room.board["epoch"]:
             return
         else:
-            room.take(board, self._clock())
+            room.take(board, self.clock())
         self.taken += 1
         room.history.add(board)
         self._pace(centre, room)
@@ -137,7 +137,7 @@ class Hub:
         """How the feed is. Returns whether that is news; then every client is told at once."""
         if state == self.feed.state:
             return False
-        self.feed.state, self.feed.since = state, self._clock()
+        self.feed.state, self.feed.since = state, self.clock()
         self.beat()
         return True
 
@@ -149,7 +149,7 @@ class Hub:
 
     def greeting(self) -> dict[str, Any]:
         """The server's time and the state of its feed."""
-        return {"server_time": rfc3339(self._clock()), "feed": self.feed.as_json()}
+        return {"server_time": rfc3339(self.clock()), "feed": self.feed.as_json()}
 
     def fill(self, board: Board) -> None:
         """A board of the past, for the history of a room that is known."""

@@ -24,6 +24,8 @@ from wallboard.streams import Streams
 
 DOCUMENTS = ("definitions.json", "openapi.json")
 SHUTDOWN_SECONDS = 1.0
+IDLE_SECONDS = 20.0
+"""Whoever connects and asks nothing for so long is cut off."""
 BACKLOG = 1_024
 HEADERS = {
     "Content-Security-Policy": (
@@ -46,7 +48,7 @@ log = logging.getLogger(__name__)
 
 def new_hub() -> Hub:
     """A hub by this machine's clock."""
-    return Hub(_now)
+    return Hub(lambda: time_ns() // 1000)
 
 
 @asynccontextmanager
@@ -57,7 +59,10 @@ async def serve(door: Door, hub: Hub, audit: Audit, checks: Checks) -> AsyncIter
     access = Access(door)
     streams = Streams(hub, access)
     runner = web.AppRunner(
-        _app(door, hub, access, streams, audit, checks), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
+        _app(door, hub, access, streams, audit, checks),
+        access_log=None,
+        keepalive_timeout=IDLE_SECONDS,
+        shutdown_timeout=SHUTDOWN_SECONDS,
     )
     await runner.setup()
     keeper = asyncio.create_task(streams.keep())
@@ -121,7 +126,3 @@ def _guard(access: Access) -> Callable[..., Awaitable[web.StreamResponse]]:
 
 def _allowed(refused: web.HTTPException) -> dict[str, str]:
     return {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else {}
-
-
-def _now() -> int:
-    return time_ns() // 1000

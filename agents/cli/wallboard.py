@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import sys
 from dataclasses import replace
 
@@ -35,6 +36,8 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
     settings = load()
     door = settings.wallboard.door()
     door = replace(door, host=door.host if host is None else host, port=door.port if port is None else port)
+    _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))  # a screen is an open file
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the feed says what matters of it, once
     try:

@@ -19,6 +19,7 @@ def test_the_demo_ends_by_itself_with_every_event_applied_and_no_process_left(tm
         check=False,
     )
     assert shown.returncode == 0, shown.stderr.decode()
+    assert b"The wallboard is at http://127.0.0.1:" in shown.stdout
     totals = orjson.loads(shown.stdout.splitlines()[-1])
     assert totals["events_produced"] == totals["events_applied"] > 1_000
     assert totals["dead_letters"] == totals["lag_at_end"] == 0
