@@ -1,5 +1,6 @@
 """Short-lived Kafka clients for commands: started, closed whatever happens, and a failure a person understands."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -83,6 +84,9 @@ async def _started(client: Any, servers: str) -> AsyncIterator[Any]:
     except UnknownTopicOrPartitionError as error:
         await _close(client)
         raise TopicsMissing from error
+    except asyncio.CancelledError:
+        await _close(client)
+        raise
     finally:
         logger.setLevel(level)
     try:

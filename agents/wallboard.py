@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 
 from agents import clients
 from agents.audit import AuditTrail
-from agents.boards_feed import ask, fill, follow, recall
+from agents.wallboard_feed import TOPICS, ask, fill, follow, recall
 from schemas.health import Check
-from schemas.topics import BOARD
 from wallboard.door import Door
 from wallboard.hub import Hub
 from wallboard.server import new_hub, serve
@@ -28,7 +27,7 @@ async def run(door: Door, servers: str, tell: Callable[[str], None]) -> None:
     async def checks() -> Mapping[str, Check]:
         return {"kafka": _kafka(hub), "boards": _boards(hub)}
 
-    async with clients.consumer(servers, BOARD.name) as boards, clients.producer(servers) as producer:
+    async with clients.consumer(servers, *TOPICS) as boards, clients.producer(servers) as producer:
         await boards.seek_to_end()
         await fill(hub, servers)
         async with serve(door, hub, AuditTrail(producer), checks) as address, asyncio.TaskGroup() as tasks:

@@ -41,6 +41,7 @@ ROUTES = {
     ("GET", "/api/centres"): "centres",
     ("GET", "/api/centres/{centre}/board"): "board",
     ("GET", "/api/centres/{centre}/history"): "history",
+    ("GET", "/api/centres/{centre}/announcements"): "announcements",
     ("GET", "/api/stream"): "stream",
     ("GET", "/api/definitions"): "definitions",
     ("GET", "/api/openapi.json"): "openapi",
@@ -157,6 +158,14 @@ class Api:
         series = self.hub.rooms[centre].history.series(minutes, self.hub.clock())
         return _json(request, {"centre": centre, "step_seconds": 60, "window": WINDOW, "queues": series})
 
+    async def announcements(self, request: web.Request) -> web.Response:
+        person = self._person(request)
+        if person.role != "supervise":
+            raise AccessError(403, "What callers are told is shown to supervisors only.")
+        centre = self._known(request.match_info["centre"])
+        await self._record(request, person, "supervisor", [centre])
+        return _bytes(request, self.hub.rooms[centre].announcements.json)
+
     async def stream(self, request: web.Request) -> web.StreamResponse:
         person = self._person(request)
         view = self._view(request, person)
@@ -183,7 +192,7 @@ class Api:
                 centre=centre,
                 at=moment(self.hub.clock()),
                 action="consultation",
-                what="waiting visits, by position and age, on the wallboard",
+                what="waiting visits, by position and age, and announcements, on the wallboard",
                 who=person.name,
                 session=person.session,
                 address=self.access.address(request),

@@ -6,7 +6,7 @@ A board of a lower epoch than one seen before is of a worker that was replaced, 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ import orjson
 
 from schemas.boards import Board
 from schemas.moments import rfc3339
+from schemas.outputs import Command
+from wallboard.announcements import Announcements
 from wallboard.history import History
 from wallboard.sse import Encoded, event, note
 from wallboard.views import View, shown
@@ -36,10 +38,11 @@ class Edition:
 
 
 class Room:
-    """The newest board of one control room, and its last hours."""
+    """The newest board of one control room, its last hours and its last announcements."""
 
     def __init__(self, board: Board, received_at: int) -> None:
         self.history = History()
+        self.announcements = Announcements(board["centre"])
         self.published_at = 0.0
         self.later: asyncio.TimerHandle | None = None
         self.take(board, received_at)
@@ -56,6 +59,13 @@ class Room:
             edition = self._editions[view] = Edition(self.board, self.received_at, view)
         return edition
 
+    def parts(self, view: View) -> Iterator[tuple[str, str, Encoded]]:
+        """What `view` is sent: by name, what tells this version from others, and the event."""
+        edition = self.edition(view)
+        yield "board", edition.ident, edition.event
+        if view == "supervisor" and self.announcements.version:
+            yield "announcements", str(self.announcements.version), self.announcements.event
+
 
 class Client:
     """What one open stream has yet to be sent; bounded by the rooms it looks at."""
@@ -68,7 +78,7 @@ class Client:
         self._wake = asyncio.Event()
 
     def tell(self, centre: str) -> None:
-        """There is a newer board of `centre`."""
+        """There is news of `centre`."""
         self._due[centre] = None
         self._wake.set()
 
@@ -128,6 +138,18 @@ class Hub:
         self.taken += 1
         room.history.add(board)
         self._pace(centre, room)
+
+    def announced(self, command: Command) -> None:
+        """An announcement is to be spoken in a room that is known."""
+        if room := self.rooms.get(command.centre):
+            room.announcements.issued(command)
+            self._pace(command.centre, room)
+
+    def announcement_ended(self, centre: str, announcement: str, outcome: str) -> None:
+        """What became of an announcement."""
+        room = self.rooms.get(centre)
+        if room and room.announcements.ended(announcement, outcome):
+            self._pace(centre, room)
 
     def refuse(self) -> None:
         """A record that is no board."""

@@ -7,7 +7,7 @@ the newest board is to be sent, and a send buffer of SEND_BUFFER_BYTES.
 import asyncio
 import socket
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import version as version_of
 
 from aiohttp import hdrs, web
 
@@ -25,14 +25,17 @@ RETRY_MS = 1_000
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """One open stream. `writing_since` is a time of the loop while a write waits for the client."""
+    """One open stream. `writing_since` is a time of the loop while a write waits for the client.
+
+    `sent` is the version sent last, by part and control room.
+    """
 
     person: Person
     client: Client
     transport: asyncio.Transport
     writing_since: float | None = None
     begun: bool = False
-    sent: dict[str, str] = field(default_factory=dict)
+    sent: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Streams:
@@ -51,7 +54,7 @@ class Streams:
         for centre in client.centres:
             edition = self._hub.rooms[centre].edition(client.view)
             if edition.ident == last_seen:
-                stream.sent[centre] = last_seen
+                stream.sent["board", centre] = last_seen
             client.tell(centre)
         response = web.StreamResponse(headers=_headers(accepts_gzip(request)))
         await response.prepare(request)
@@ -87,15 +90,15 @@ class Streams:
         self._hub.beat()  # so that each notices
 
     def _hello(self) -> Encoded:
-        return note("hello", self._hub.greeting() | {"version": version("occ-stream")})
+        return note("hello", self._hub.greeting() | {"version": version_of("occ-stream")})
 
     async def _step(self, stream: Stream, response: web.StreamResponse) -> None:
         due, centres = await stream.client.due()
         for centre in centres:
-            edition = self._hub.rooms[centre].edition(stream.client.view)
-            if stream.sent.get(centre) != edition.ident:
-                stream.sent[centre] = edition.ident
-                due.append(edition.event)
+            for name, version, part in self._hub.rooms[centre].parts(stream.client.view):
+                if stream.sent.get((name, centre)) != version:
+                    stream.sent[name, centre] = version
+                    due.append(part)
         if due:
             await self._write(stream, response, due)
 

@@ -22,9 +22,14 @@ class Boards:
 
     async def write(self, seconds: float, *, centre: str = "west", epoch: int = 1, partition: int = 0) -> None:
         """A board as of `seconds`, appended 5 ms later."""
-        board = orjson.dumps({"centre": centre, "as_of": rfc3339(at(seconds)), "epoch": epoch})
+        board = orjson.dumps(
+            {"centre": centre, "as_of": rfc3339(at(seconds)), "epoch": epoch, "feed": {}, "queues": []}
+        )
+        await self.write_bytes(board, seconds, partition)
+
+    async def write_bytes(self, value: bytes, seconds: float, partition: int = 0) -> None:
         appended_ms = at(seconds) // 1000 + 5
-        await self._producer.send_and_wait(self.topic, board, partition=partition, timestamp_ms=appended_ms)
+        await self._producer.send_and_wait(self.topic, value, partition=partition, timestamp_ms=appended_ms)
 
     async def newest(self, as_of: float | None = None) -> dict[str, float]:
         boards = await newest(self.servers, None if as_of is None else at(as_of), topic=self.topic)
@@ -42,6 +47,12 @@ async def boards(broker, make_topic) -> AsyncIterator[Boards]:
 async def test_without_a_board_there_is_none(boards):
     assert await boards.newest() == {}
     assert await boards.newest(as_of=0) == {}
+
+
+async def test_a_record_that_is_no_board_is_passed_over(boards):
+    await boards.write(0)
+    await boards.write_bytes(b"{", 1)
+    assert await boards.newest() == {"west": 0}
 
 
 async def test_the_newest_board_of_each_control_room_is_found_in_every_partition(boards):

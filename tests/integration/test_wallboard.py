@@ -14,13 +14,15 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents import topics
-from agents.boards_feed import recall
 from agents.broker import Broker
 from agents.reader import Reader
+from agents.wallboard_feed import recall
+from schemas.codec import encode
+from schemas.events import AnnouncementOutcome, AnnouncementOutcomeData
 from schemas.moments import MINUTE, SECOND
-from schemas.topics import AUDIT, BOARD
+from schemas.topics import ANNOUNCEMENTS, AUDIT, BOARD, EVENTS
 from tests.integration.crew import wall_clock
-from tests.wallboard.served import Browser, a_board
+from tests.wallboard.served import Browser, a_board, said
 from wallboard.hub import Hub
 
 PARTITIONS = 2
@@ -55,12 +57,14 @@ class Boards:
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
 
-    async def write(self, centre: str, waiting: int, epoch: int = 1) -> None:
-        board = a_board(centre, at=wall_clock(), waiting=waiting, epoch=epoch)
+    async def write(self, centre: str, waiting: int, epoch: int | None = None) -> None:
+        """A board as of now, by the newest worker unless an `epoch` is given: all tests share the partitions."""
+        now = wall_clock()
+        board = a_board(centre, at=now, waiting=waiting, epoch=now if epoch is None else epoch)
         await self.write_bytes(orjson.dumps(board), centre)
 
-    async def write_bytes(self, value: bytes | None, centre: str) -> None:
-        await self._producer.send_and_wait(BOARD.name, value, key=centre.encode())
+    async def write_bytes(self, value: bytes | None, centre: str, topic: str = BOARD.name) -> None:
+        await self._producer.send_and_wait(topic, value, key=centre.encode())
 
 
 @pytest.fixture
@@ -83,13 +87,31 @@ async def test_boards_reach_a_browser_and_what_is_no_board_does_not_stop_them(br
             await boards.write_bytes(broken, "wall-a")
         await boards.write("wall-a", 2)
         assert waiting(await stream.next_of("board")) == 2
-        await boards.write("wall-a", 3, epoch=5)
-        assert waiting(await stream.next_of("board")) == 3
-        await boards.write("wall-a", 4, epoch=1)  # by a worker that was replaced
-        await boards.write("wall-a", 5, epoch=5)
-        assert waiting(await stream.next_of("board")) == 5
+        await boards.write("wall-a", 3, epoch=1)  # by a worker that was replaced
+        await boards.write("wall-a", 4)
+        assert waiting(await stream.next_of("board")) == 4
         assert "occ_wallboard_boards_refused_total 5.0" in (await browser.get("/metrics")).body.decode()
         assert (await browser.get("/health")).json["status"] == "ok"
+
+
+async def test_what_is_announced_reaches_a_supervisor_with_what_became_of_it(broker, boards, tmp_path):
+    await boards.write("wall-d", 1)
+    async with wallboard_on(broker, tmp_path) as browser:
+        stream = await browser.stream("centre=wall-d&view=supervisor")
+        await stream.next_of("board")
+        command = said(1, "wall-d")
+        for broken in (b"", b"{", b'{"cancels": 1}'):
+            await boards.write_bytes(broken, "wall-d", ANNOUNCEMENTS.name)
+        await boards.write_bytes(encode(command), "wall-d", ANNOUNCEMENTS.name)
+        assert (await stream.next_of("announcements"))["data"]["announcements"][0]["outcome"] is None
+        outcome = AnnouncementOutcome(
+            specversion="1.0", id="o1", source="//wall-d/announcer", time=command.issued_at,
+            data=AnnouncementOutcomeData(
+                centre="wall-d", announcement=command.id, visit=command.visit, outcome="played"
+            ),
+        )  # fmt: skip
+        await boards.write_bytes(encode(outcome), "wall-d", EVENTS.name)
+        assert (await stream.next_of("announcements"))["data"]["announcements"][0]["outcome"] == "played"
 
 
 async def test_a_look_at_single_visits_is_on_the_audit_topic(broker, boards, tmp_path):

@@ -7,8 +7,8 @@ import aiohttp
 import orjson
 
 from schemas.health import Check
-from schemas.moments import rfc3339
-from schemas.outputs import AuditRecord
+from schemas.moments import moment, rfc3339
+from schemas.outputs import AuditRecord, Command
 from wallboard.door import Door
 from wallboard.server import new_hub, serve
 
@@ -43,6 +43,15 @@ def a_board(
         ],
         "conservation": {"ok": True, "errors": {queue: 0}},
     }
+
+
+def said(number: int, centre: str = "west") -> Command:
+    """An announcement of a position to a caller."""
+    at = moment(AT + number * 1_000_000)
+    return Command(
+        id=f"a{number}", centre=centre, visit="pbx1-1764.17", call="call-1764.17", queue="101", source="//west/pbx1",
+        epoch=1, kind="position", language="en", text="You are number 3.", issued_at=at, expires_at=at, position=3,
+    )  # fmt: skip
 
 
 class Browser:

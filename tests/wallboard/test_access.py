@@ -125,6 +125,7 @@ async def test_without_a_login_there_is_the_page_and_nothing_else(served, door):
         "/api/centres/west/board",
         "/api/centres/nowhere/board",
         "/api/centres/west/history",
+        "/api/centres/west/announcements",
         "/api/stream?centre=west&view=room",
         "/api/definitions",
     ):
@@ -151,6 +152,7 @@ async def test_who_may_only_look_sees_no_single_visits(served, door):
     assert "visits" not in (await server.get("/api/centres/west/board")).json["queues"][0]
     assert (await server.get("/api/centres/west/board?view=supervisor")).status == 403
     assert (await server.get("/api/stream?centre=west&view=supervisor")).status == 403
+    assert (await server.get("/api/centres/west/announcements")).status == 403
     assert server.audited == []
 
 

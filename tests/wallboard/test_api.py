@@ -47,6 +47,7 @@ async def test_every_answer_is_what_the_document_says(served):
     assert obeys("Centres", (await server.get("/api/centres")).json)
     assert obeys("Board", (await server.get("/api/centres/west/board")).json)
     assert obeys("History", (await server.get("/api/centres/west/history?minutes=360")).json)
+    assert obeys("Announcements", (await server.get("/api/centres/west/announcements")).json)
     for definition in (await server.get("/api/definitions")).json:
         assert obeys("Definition", definition)
     server.checks = {"kafka": Check("ok", "Kafka answers")}

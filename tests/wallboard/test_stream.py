@@ -4,12 +4,14 @@ import asyncio
 import socket
 import zlib
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.moments import rfc3339
-from tests.wallboard.served import AT, a_board
+from tests.wallboard.served import AT, a_board, said
+from wallboard.announcements import SHOWN_MAX, Announcements
 from wallboard.sse import GZIP_HEADER, Encoded
 
 
@@ -133,3 +135,66 @@ async def test_what_all_get_is_made_once(served):
     room = server.hub.rooms["west"]
     assert room.edition("room") is room.edition("room")
     assert room.edition("room").event.deflated is room.edition("room").event.deflated
+
+
+async def test_a_supervisor_reads_what_was_announced_and_what_became_of_it_but_not_to_whom(served):
+    server = await served()
+    server.hub.take(a_board())
+    stream = await server.stream("centre=west&view=supervisor")
+    await stream.next_of("board")
+    server.hub.announced(said(1))
+    shown = (await stream.next_of("announcements"))["data"]
+    assert shown == {
+        "centre": "west",
+        "announcements": [
+            {
+                "issued_at": rfc3339(AT + 1_000_000),
+                "queue": "101",
+                "kind": "position",
+                "language": "en",
+                "text": "You are number 3.",
+                "outcome": None,
+            }
+        ],
+    }
+    server.hub.announcement_ended("west", "a1", "cancelled")
+    server.hub.announcement_ended("west", "a1", "played")  # it was on the way already
+    server.hub.announcement_ended("west", "a1", "cancelled")
+    server.hub.announcement_ended("west", "another", "played")
+    server.hub.announcement_ended("nowhere", "a1", "played")
+    while shown["announcements"][0]["outcome"] != "played":
+        shown = (await stream.next_of("announcements"))["data"]
+    assert (await server.get("/api/centres/west/announcements")).json == shown
+
+
+async def test_the_room_is_not_told_what_single_callers_hear(served):
+    server = await served()
+    server.hub.take(a_board())
+    stream = await server.stream("centre=west&view=room")
+    await stream.next_of("board")
+    server.hub.announced(said(1))
+    server.hub.take(a_board(at=AT + 1))
+    assert (await stream.next())["event"] == "board"
+
+
+def test_only_the_last_announcements_are_kept_the_newest_first():
+    announcements = Announcements("west")
+    for number in range(SHOWN_MAX + 5):
+        announcements.issued(said(number))
+        announcements.issued(said(number))
+    shown = orjson.loads(announcements.json)["announcements"]
+    assert [entry["issued_at"] for entry in shown] == [
+        rfc3339(AT + number * 1_000_000) for number in range(SHOWN_MAX + 4, 4, -1)
+    ]
+    assert announcements.version == SHOWN_MAX + 5
+    assert not announcements.ended("a1", "played")
+
+
+async def test_who_comes_back_to_another_instance_is_not_sent_again_what_they_saw(served):
+    first, second = await served(), await served()
+    for server in (first, second):
+        server.hub.take(a_board())
+    seen = (await (await first.stream("centre=west&view=room")).next_of("board"))["id"]
+    back = await second.stream("centre=west&view=room", **{"Last-Event-ID": seen})
+    second.hub.take(a_board(at=AT + 1, waiting=7))
+    assert (await back.next_of("board"))["data"]["queues"][0]["waiting"] == 7

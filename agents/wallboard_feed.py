@@ -1,21 +1,26 @@
-"""Feeds a hub from the board topic: the newest boards at once, then every one, and the last hours for its trends.
+"""Feeds a hub from Kafka: the newest boards at once, then every one, and the last hours for its trends.
 
-One consumer follows all partitions; the epoch of a replaced worker is heeded. While Kafka is away the hub is told so,
-and what was missed is made up for by the next board. A record that is no board is counted and passed over.
+One consumer follows all partitions, those of announcements and their outcomes too; the epoch of a replaced worker is
+heeded. While Kafka is away the hub is told so, and what was missed is made up for by the next board. A record that is
+no board is counted and passed over.
 """
 
 import asyncio
 import logging
 from time import time_ns
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.board_reader import FETCH_WAIT_MS, Succession, newest, offset_at
 from agents.clients import consumer
 from schemas.boards import read_board
+from schemas.codec import Arrival, decode
+from schemas.events import AnnouncementOutcome
 from schemas.moments import MINUTE
-from schemas.topics import BOARD
+from schemas.outputs import Command
+from schemas.topics import ANNOUNCEMENTS, BOARD, EVENTS
+from telephony.announcer import read
 from wallboard.history import MINUTES_MAX
 from wallboard.hub import FeedState, Hub
 
@@ -24,6 +29,7 @@ ASK_SECONDS = 3.0
 ANSWERS_WITHIN_SECONDS = 3.0
 LOOK_BACK = 2_500_000
 """Every living control room writes a board at least each 2 s."""
+OUTCOME = b"occ.announcement.outcome.v1"
 REST_SECONDS = 0.01
 """Between two minutes of the past: what happens now goes first."""
 
@@ -37,17 +43,46 @@ async def fill(hub: Hub, servers: str, *, topic: str = BOARD.name) -> None:
 
 
 async def follow(hub: Hub, client: AIOKafkaConsumer) -> None:
-    """Give `hub` every board that `client` reads, until cancelled."""
+    """Give `hub` everything that `client` reads of TOPICS, until cancelled."""
     succession = Succession()
     while True:
         for partition, records in (await client.getmany(timeout_ms=POLL_MS)).items():
+            take = _TAKES[partition.topic]
             for record in records:
-                board = read_board(record.value)
-                if board is None:
-                    hub.refuse()
-                    log.warning("offset %d of partition %d is no board", record.offset, partition.partition)
-                elif succession.rightful(partition, board["epoch"]):
-                    hub.take(board)
+                take(hub, succession, partition, record)
+
+
+def _take_board(hub: Hub, succession: Succession, partition: TopicPartition, record: ConsumerRecord) -> None:
+    board = read_board(record.value)
+    if board is None:
+        hub.refuse()
+        log.warning("offset %d of partition %d is no board", record.offset, partition.partition)
+    elif succession.rightful(partition, board["epoch"]):
+        hub.take(board)
+
+
+def _take_order(hub: Hub, succession: Succession, partition: TopicPartition, record: ConsumerRecord) -> None:
+    order = read(record.value or b"")
+    if order is None or not succession.rightful(partition, order.epoch):
+        return
+    if isinstance(order, Command):
+        hub.announced(order)
+    else:
+        hub.announcement_ended(order.centre, order.cancels, "cancelled")
+
+
+def _take_outcome(hub: Hub, succession: Succession, partition: TopicPartition, record: ConsumerRecord) -> None:
+    if record.value is None or OUTCOME not in record.value:
+        return  # most events are of something else, and looking into them is the worker's task
+    arrival = decode(record.value)
+    if isinstance(arrival, Arrival) and isinstance(arrival.event, AnnouncementOutcome):
+        data = arrival.event.data
+        hub.announcement_ended(data.centre, data.announcement, data.outcome)
+
+
+_TAKES = {BOARD.name: _take_board, ANNOUNCEMENTS.name: _take_order, EVENTS.name: _take_outcome}
+TOPICS = tuple(_TAKES)
+"""What one server follows."""
 
 
 async def ask(hub: Hub, client: AIOKafkaConsumer) -> None:
