@@ -18,6 +18,8 @@ from wallboard.door import UnsafeDoorError
 from wallboard.sessions import FaultySecretError
 from wallboard.users import FaultyUsersError
 
+OPEN_FILES = 8_192
+
 
 @click.group(
     invoke_without_command=True, epilog="Exit codes: 1 failed (restart it), 2 it refuses to start like this."
@@ -36,8 +38,7 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
     settings = load()
     door = settings.wallboard.door()
     door = replace(door, host=door.host if host is None else host, port=door.port if port is None else port)
-    _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))  # a screen is an open file
+    _allow_open_files()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the feed says what matters of it, once
     try:
@@ -48,6 +49,14 @@ def command(context: click.Context, host: str | None, port: int | None) -> None:
         raise SystemExit(Exit.USAGE) from None
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {door.host}, port {door.port}: {error.strerror}.") from None
+
+
+def _allow_open_files() -> None:
+    """Each screen is one; the usual limit of 1024 is there for the sake of programs that use `select`."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    if allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _tell(address: str) -> None:
