@@ -17,7 +17,6 @@ from schemas.health import Check, Health
 from schemas.moments import moment
 from schemas.outputs import AuditRecord
 from wallboard.access import Access, AccessError, Person
-from wallboard.door import Door
 from wallboard.history import MINUTES_MAX, WINDOW
 from wallboard.hub import Client, Hub
 from wallboard.static_files import INDEX, StaticFile, accepts_gzip
@@ -65,7 +64,6 @@ class _Login(msgspec.Struct, forbid_unknown_fields=True):
 class Api:
     """The handlers of one server, and what they need."""
 
-    door: Door
     hub: Hub
     access: Access
     streams: Streams

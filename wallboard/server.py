@@ -59,7 +59,7 @@ async def serve(door: Door, hub: Hub, audit: Audit, checks: Checks) -> AsyncIter
     access = Access(door)
     streams = Streams(hub, access)
     runner = web.AppRunner(
-        _app(door, hub, access, streams, audit, checks),
+        _app(hub, access, streams, audit, checks),
         access_log=None,
         keepalive_timeout=IDLE_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,
@@ -77,11 +77,10 @@ async def serve(door: Door, hub: Hub, audit: Audit, checks: Checks) -> AsyncIter
         await runner.cleanup()
 
 
-def _app(door: Door, hub: Hub, access: Access, streams: Streams, audit: Audit, checks: Checks) -> web.Application:
+def _app(hub: Hub, access: Access, streams: Streams, audit: Audit, checks: Checks) -> web.Application:
     registry = CollectorRegistry()
     registry.register(WallboardCollector(hub))
     api = Api(
-        door=door,
         hub=hub,
         access=access,
         streams=streams,

@@ -47,7 +47,8 @@ class Streams:
 
     async def serve(self, request: web.Request, person: Person, client: Client) -> web.StreamResponse:
         """Write to `client` until it goes away or is sent away."""
-        assert request.transport is not None
+        if request.transport is None:
+            raise ConnectionResetError("it went away before it was served")
         _bound(request.transport)
         stream = Stream(person, client, request.transport)
         last_seen = request.headers.get("Last-Event-ID", "")

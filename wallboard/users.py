@@ -44,11 +44,12 @@ class UsersFile:
             self._seen = stamp
             self.users = read(self._path)
 
-    def _stamp(self) -> tuple[int, int, int]:
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """What changes with the file; None while there is none."""
         try:
             found = self._path.stat()
-        except OSError as error:
-            raise FaultyUsersError(f"{self._path}: cannot be read ({error.strerror})") from None
+        except OSError:
+            return None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 

@@ -53,6 +53,11 @@ async def test_a_name_that_is_not_ours_is_refused_whatever_it_resolves_to(served
     assert b"west" not in answer.body
 
 
+async def test_a_load_balancer_may_ask_for_health_by_any_address(served):
+    server = await served()
+    assert (await server.get("/health", headers={"Host": "10.20.0.7:8080"})).status == 200
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8080", "[::1]:8080", "board.example"])
 async def test_the_names_of_this_machine_and_those_set_are_ours(served, host):
     server = await served(Door(port=0, hosts=("board.example",)))
@@ -202,6 +207,10 @@ async def test_a_fault_in_the_file_of_users_locks_nobody_out(served, door):
     await log_in(server)
     door.users_file.write_text("[users")
     assert (await log_in(server)).status == 200
+    door.users_file.unlink()
+    assert (await log_in(server)).status == 200
+    door.users_file.write_text(users(ben="view"))
+    assert (await log_in(server)).status == 401
 
 
 @pytest.mark.parametrize(
