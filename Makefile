@@ -3,7 +3,7 @@ READY := .venv/ready
 # 3.11 first: it is what the project is tested and measured on.
 PYTHONS := python3.11 python3.12 python3.13 python3
 
-.PHONY: help setup demo test check bench pbx
+.PHONY: help setup demo test check bench pbx prompts
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s%s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ check: setup ## Lint, types, direction of imports, generated files
 
 pbx: ## Build a real Asterisk into .cache/asterisk, for the tests and the demo
 	@deploy/asterisk/build .cache/asterisk
+
+prompts: setup ## Speak the recordings that announcements are made of, into .cache/prompts
+	@$(BIN)/occ prompts speak .cache/prompts
 
 bench: setup ## Measure what an event costs in the core
 	@$(BIN)/python -m bench

@@ -38,6 +38,7 @@ from schemas.boards import Board
 from schemas.moments import parse
 from telephony.room import SimulationConfig, always_busy
 from telephony.simulator import Simulation
+from telephony.speaking import LogDriver
 from wallboard.door import Door
 
 WARM_START = timedelta(minutes=10)
@@ -135,7 +136,7 @@ async def _run(place: Place, worker: WorkerProcess, console: Console, seconds: f
             ]
             ending = [
                 parts.create_task(run_live(_simulation(place.centre), sender)),
-                parts.create_task(announce(place.servers, lambda line: print(line, file=log))),
+                parts.create_task(announce(place.servers, LogDriver(), lambda line: print(line, file=log))),
                 parts.create_task(show(watched, console, place.notes)),
             ]
             if seconds is None:

@@ -11,6 +11,7 @@ from agents.announcer import GROUP, announce
 from schemas.codec import decode, encode
 from schemas.outputs import Cancellation, Command
 from schemas.topics import EVENTS, PARTITIONS_DEFAULT
+from telephony.speaking import LogDriver
 
 CENTRE = "west-mercia"
 LONG = "x" * 1400
@@ -26,7 +27,7 @@ class Announcing:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(announce(self._servers, self.said.put_nowait, topic=self._topic))
+        task = asyncio.create_task(announce(self._servers, LogDriver(), self.said.put_nowait, topic=self._topic))
         yield
         task.cancel()
         await asyncio.wait([task])

@@ -9,9 +9,10 @@ from agents import topics
 from agents.broker import Broker
 from schemas.topics import EVENTS
 from tests.integration.conftest import broker, make_topic
-from tests.pbx.phones import Phones, obtain_sipp
+from tests.packages import UnobtainableError, obtain
+from tests.pbx.phones import Phones
 from tests.pbx.room import Room
-from tests.pbx.switch import Switch, UnobtainableError, obtain
+from tests.pbx.switch import Switch, build
 
 __all__ = ["broker", "make_topic"]
 
@@ -27,8 +28,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
     """Shared by all tests; whoever ends it starts it again before the test ends."""
     try:
-        asterisk = obtain()
-        obtain_sipp()
+        asterisk = build()
+        obtain("sipp", "sip-tester")
     except UnobtainableError as error:
         _missing.append(str(error))
         pytest.skip(str(error))

@@ -5,12 +5,11 @@ and says nothing any more, as one who drives into a tunnel.
 """
 
 import asyncio
-import os
-import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.pbx.switch import Switch, UnobtainableError, free_ports
+from tests.pbx.switch import Switch, free_ports
 
 ENDLESS = 60_000
 _INVITED = "sip:[service]@[remote_ip]:[remote_port]"
@@ -25,20 +24,6 @@ SIP/2.0 200 OK
 Content-Length: 0
 
 ]]></send>"""
-
-
-def obtain_sipp() -> None:
-    """Install sipp where it is missing and that is possible. Raises UnobtainableError."""
-    if shutil.which("sipp"):
-        return
-    if os.getuid() or not shutil.which("apt-get"):
-        raise UnobtainableError("sipp is missing: install Debian's package sip-tester.")
-    for command in (["update"], ["install", "--no-install-recommends", "sip-tester"]):
-        subprocess.run(
-            ["apt-get", "-qq", *command], env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, capture_output=True
-        )
-    if not shutil.which("sipp"):
-        raise UnobtainableError("sipp cannot be had: Debian's package sip-tester could not be installed.")
 
 
 class Phones:
@@ -66,12 +51,32 @@ class Phones:
         options = ["-s", exten, "-m", str(calls), "-r", str(rate), "-key", "number", number]
         return await self._start(scenario, address, free_ports(1)[0], *options)
 
+    async def listeners(self, exten: str, callers: Sequence[tuple[str, int]]) -> asyncio.subprocess.Process:
+        """All ring `exten`, each from a number and with an ear at a port, and stay on the line."""
+        listed = self._folder / f"listeners-{len(self._running)}.csv"
+        listed.write_text("SEQUENTIAL\n" + "".join(f"{number};{port}\n" for number, port in callers))
+        scenario = _rings(ENDLESS, "").replace("[number]", "[field0]").replace("[media_port]", "[field1]")
+        options = ["-s", exten, "-m", str(len(callers)), "-r", "40", "-inf", str(listed)]
+        return await self._start(scenario, "127.0.0.1", free_ports(1)[0], *options)
+
     async def handler(
-        self, name: str, *, answers_after: int = 0, talks: int = ENDLESS, holds: int = 0, refers_to: str = ""
+        self,
+        name: str,
+        *,
+        answers_after: int = 0,
+        talks: int = ENDLESS,
+        holds: int = 0,
+        refers_to: str = "",
+        echoes: bool = False,
     ) -> asyncio.subprocess.Process:
-        """Answers every call to `name`, hangs up or refers after talking; may hold the caller for a time first."""
+        """Answers every call to `name`, hangs up or refers after talking; may hold the caller for a time first.
+
+        Who `echoes` sends back what the caller says.
+        """
         scenario = _answers(answers_after, talks, holds, refers_to)
-        return await self._start(scenario, "127.0.0.1", self._switch.handlers[name])
+        return await self._start(
+            scenario, "127.0.0.1", self._switch.handlers[name], *(["-rtp_echo"] if echoes else [])
+        )
 
     async def hang_up(self) -> None:
         for phone in self._running:

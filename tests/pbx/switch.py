@@ -1,8 +1,8 @@
 """A real Asterisk on loopback in a folder of its own, configured by the files that a site copies."""
 
 import math
-import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from struct import pack
 
+from tests.packages import UnobtainableError
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "asterisk"
 ADDED = Path(__file__).parent / "conf"
@@ -20,12 +22,8 @@ HANDLERS = ("ann", "ben")
 START_SECONDS = 30
 
 
-class UnobtainableError(Exception):
-    """This machine can have no such switch; the message says why."""
-
-
-def obtain() -> Path:
-    """The folder of Asterisk; builds it the first time."""
+def build() -> Path:
+    """The folder of Asterisk; builds it the first time. Raises UnobtainableError."""
     folder = ROOT / ".cache" / "asterisk"
     built = subprocess.run([EXAMPLE / "build", folder], capture_output=True, text=True)
     if built.returncode:
@@ -36,7 +34,8 @@ def obtain() -> Path:
 class Switch:
     """`start` it, `terminate` or `kill` it, start it again: its ports and passwords stay."""
 
-    def __init__(self, asterisk: Path, home: Path) -> None:
+    def __init__(self, asterisk: Path, home: Path, *, silent: bool = False) -> None:
+        """A `silent` one plays no music and sends no audio of its own."""
         libraries = next(asterisk.glob("usr/lib/*-linux-gnu"))
         self._asterisk = asterisk
         self._command = [
@@ -48,10 +47,23 @@ class Switch:
         self.sip, self.ami, self.http, *handlers = free_ports(3 + len(HANDLERS))
         self.handlers = dict(zip(HANDLERS, handlers, strict=True))
         self._configure()
+        if silent:
+            (home / "music" / "tone.wav").unlink()
+            asterisk_conf = home / "etc" / "asterisk.conf"
+            asterisk_conf.write_text(asterisk_conf.read_text().replace("transmit_silence = yes", ""))
 
     @property
     def secret_file(self) -> Path:
-        return self.home / "etc" / "secrets" / "ami"
+        return self.home / "etc" / "secrets" / "bridge"
+
+    @property
+    def announcers_secret_file(self) -> Path:
+        return self.home / "etc" / "secrets" / "announcer"
+
+    @property
+    def sounds(self) -> Path:
+        """Where it looks for recordings."""
+        return self.home / "data" / "sounds"
 
     @property
     def queue_log(self) -> list[list[str]]:
@@ -75,9 +87,19 @@ class Switch:
         asked = subprocess.run([*self._command, "-rx", command], capture_output=True, text=True)
         return asked.stdout
 
+    def take_recordings(self, folder: Path) -> None:
+        """Have it play what is in `folder`/<language>/occ."""
+        shutil.copytree(folder, self.sounds, dirs_exist_ok=True)
+        if self._process is not None:
+            self.says("module reload sounds")
+
     def channel(self, uniqueid: str) -> str:
         """The name of a channel."""
         return next(row[0] for row in self._channels() if row[-1] == uniqueid)
+
+    def channel_names(self) -> list[str]:
+        """The names of all channels."""
+        return [row[0] for row in self._channels()]
 
     def channel_of_handler(self, name: str) -> str:
         """The name of the channel of a handler who is in a call."""
@@ -126,7 +148,7 @@ class Switch:
             (etc / file.name).write_text(self._placed(text))
         for name in ("log", "run", "spool", "db", "keys", "agi"):
             (self.home / name).mkdir()
-        os.symlink(self._asterisk / "usr" / "share" / "asterisk", self.home / "data")
+        self._place_sounds(self._asterisk / "usr" / "share" / "asterisk")
         subprocess.run([EXAMPLE / "make-secrets", etc], check=True)
         _quiet_tone(self.home / "music" / "tone.wav")
         directories = {
@@ -143,6 +165,17 @@ class Switch:
         }
         with (etc / "asterisk.conf").open("a") as file:
             file.write("\n[directories]\n" + "".join(f"{name} => {path}\n" for name, path in directories.items()))
+
+    def _place_sounds(self, shared: Path) -> None:
+        """The switch's own files, and beside its own sounds the folder for others."""
+        sounds = self.sounds
+        for folder in (sounds / "en" / "occ", sounds / "cy" / "occ"):
+            folder.mkdir(parents=True)
+        for file in shared.iterdir():
+            if file.name != "sounds":
+                (self.home / "data" / file.name).symlink_to(file)
+        for file in (shared / "sounds" / "en").iterdir():
+            (sounds / "en" / file.name).symlink_to(file)
 
     def _placed(self, text: str) -> str:
         """The same configuration, at this switch's ports and folders."""
