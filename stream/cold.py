@@ -1,10 +1,13 @@
 """Calls nobody has spoken of for an hour, packed small.
 
-A control room holds two days of calls, of which a few hundred are moving. The rest are kept as bytes, a tenth of the
-size, and unpacked when something is said of them after all. Packing keeps every fact, so it changes no figure.
+A control room holds two days of calls, of which a few hundred are moving. The rest are kept as bytes, some calls
+together since they are alike: a fortieth of the size. They are unpacked when something is said of one of them after
+all. Packing keeps every fact, so it changes no figure.
 """
 
-from typing import NamedTuple
+import zlib
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -14,6 +17,8 @@ from stream.tally import Atom
 from stream.visits import Counting, Visit
 
 COLD_AFTER = HOUR
+PACKED_TOGETHER: Final = 16
+"""Calls; twice as many would take 4 % less memory, and twice the time to reach one of them."""
 
 _Value = str | int | bool | None | tuple[tuple[str, str], ...]
 """What a fact's payload holds; the pairs are a caller's tokens."""
@@ -46,19 +51,30 @@ class _PackedCall(msgspec.Struct, array_like=True, frozen=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_PackedCall).decode
+_decode = msgspec.msgpack.Decoder(list[_PackedCall]).decode
+_FAST = 1
 
 
-class Cold(NamedTuple):
-    """A packed call: until when it is kept, when the first of its facts happened, and all of it."""
+class Cold:
+    """Calls packed together: until when the first of them is kept, when the first of their facts happened, and all.
 
-    kept_until: int
-    first_at: int
-    packed: bytes
+    The format lives no longer than this process.
+    """
+
+    __slots__ = ("_packed", "first_at", "kept_until")
+
+    def __init__(self, calls: Iterable[Call], kept_until: int) -> None:
+        packed = [_pack(call) for call in calls]
+        self.kept_until = kept_until
+        self.first_at = min(call.first_at for call in packed)
+        self._packed = zlib.compress(_encode(packed), _FAST)
+
+    def unpack(self) -> list[Call]:
+        """The calls with their visits."""
+        return [_unpack(known) for known in _decode(zlib.decompress(self._packed))]
 
 
-def pack(call: Call) -> bytes:
-    """The call and its visits as bytes; the format lives no longer than this process."""
+def _pack(call: Call) -> _PackedCall:
     visits = [
         _PackedVisit(
             visit.id,
@@ -75,12 +91,10 @@ def pack(call: Call) -> bytes:
         )
         for visit in call.visits
     ]
-    return _encode(_PackedCall(call.id, call.facts, call.first_at, call.last_at, call.atoms, call.wait_shown, visits))
+    return _PackedCall(call.id, call.facts, call.first_at, call.last_at, call.atoms, call.wait_shown, visits)
 
 
-def unpack(packed: bytes) -> Call:
-    """The call that was packed, with its visits."""
-    known = _decode(packed)
+def _unpack(known: _PackedCall) -> Call:
     call = Call(known.id)
     call.facts = known.facts
     call.first_at = known.first_at

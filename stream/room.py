@@ -21,7 +21,7 @@ from stream import facts as f
 from stream import handlers as h
 from stream import tally as t
 from stream.calls import Call
-from stream.cold import COLD_AFTER, Cold, pack, unpack
+from stream.cold import COLD_AFTER, PACKED_TOGETHER, Cold
 from stream.counters import RoomCounters
 from stream.facts import Fact
 from stream.liveness import Liveness
@@ -46,7 +46,7 @@ from stream.windows import HORIZON, Windows
 QUEUES_MAX = 32
 DRIFT_COMPARED_WITHIN = 60 * SECOND
 """An older snapshot, read while catching up, says nothing of the present line."""
-COOL_EVERY = 2_000
+COOL_EVERY = 500
 """New calls between two looks for calls to pack."""
 HEADLESS_ANOMALY_AFTER = 60 * SECOND
 LOST_AFTER = 8 * HOUR
@@ -95,7 +95,7 @@ class Room:
         self._timers: list[tuple[int, str]] = []
         self._heard: dict[str, int] = {}
         self._cold: dict[str, Cold] = {}
-        self._cold_visits: dict[str, str] = {}
+        self._cold_visits: dict[str, Cold] = {}
         self._cool_at = COOL_EVERY
         self._forget_at = 0
         for name, target in profile.targets.items():
@@ -149,8 +149,11 @@ class Room:
     def _call(self, ident: str, at: int) -> Call:
         call = self.calls.get(ident)
         if call is None:
-            call = self._thaw(ident) if ident in self._cold else Call(ident)
-            self.calls[ident] = call
+            if ident in self._cold:
+                self._thaw(self._cold[ident])
+                call = self.calls[ident]
+            else:
+                call = self.calls[ident] = Call(ident)
         if at > call.last_at:
             call.last_at = at
         if 0 < at < call.first_at:
@@ -379,7 +382,8 @@ class Room:
         self.outcomes_of_announcements.clear()
 
     def _remind(self, at: int, visit: Visit) -> None:
-        if at != visit.remind_at:
+        """Wake for `visit` at `at`, or earlier: whoever is woken too early asks again."""
+        if not visit.remind_at or at < visit.remind_at:
             visit.remind_at = at
             heappush(self._timers, (at, visit.id))
 
@@ -622,10 +626,14 @@ class Room:
             else:
                 if last_at < before and call.id not in self.abandoned_999:
                     cooled.append(call)
-        for call in cooled:
-            self._cold[call.id] = Cold(self._kept_until(call), call.first_at, pack(call))
-            self._cold_visits.update((visit.id, call.id) for visit in call.visits)
-            self._let_go(call)
+        cooled.sort(key=self._kept_until)
+        for start in range(0, len(cooled), PACKED_TOGETHER):
+            together = cooled[start : start + PACKED_TOGETHER]
+            cold = Cold(together, self._kept_until(together[0]))
+            for call in together:
+                self._cold[call.id] = cold
+                self._cold_visits.update((visit.id, cold) for visit in call.visits)
+                self._let_go(call)
 
     def _let_go(self, call: Call) -> None:
         """Drop a call that is packed or forgotten; without circles, or it would stay until the collector runs."""
@@ -635,14 +643,15 @@ class Room:
             self._count_cold(visit, 1)
             visit.call = None
 
-    def _thaw(self, ident: str) -> Call:
-        """Unpack a cold call."""
-        call = self.calls[ident] = unpack(self._cold.pop(ident).packed)
-        for visit in call.visits:
-            self.visits[visit.id] = visit
-            del self._cold_visits[visit.id]
-            self._count_cold(visit, -1)
-        return call
+    def _thaw(self, cold: Cold) -> None:
+        """Unpack cold calls."""
+        for call in cold.unpack():
+            del self._cold[call.id]
+            self.calls[call.id] = call
+            for visit in call.visits:
+                self.visits[visit.id] = visit
+                del self._cold_visits[visit.id]
+                self._count_cold(visit, -1)
 
     def _count_cold(self, visit: Visit, sign: int) -> None:
         counting = visit.counting
@@ -679,9 +688,9 @@ class Room:
 
     def _forget(self, now: int) -> None:
         needed = before = now - FORGET_AFTER
-        for ident, cold in list(self._cold.items()):
+        for cold in set(self._cold.values()):
             if now > cold.kept_until:
-                self._thaw(ident)
+                self._thaw(cold)
             else:
                 needed = min(needed, cold.first_at)
         for call in list(self.calls.values()):

@@ -26,10 +26,10 @@ WINDOW_NAMES = (*ROLLING, "today", "retained")
 
 _LENGTHS = (*ROLLING.values(), RETAINED_SECONDS)
 _PACKED_AFTER = tuple(ROLLING).index("60m")
-"""Seconds that left this ring are kept packed: two days of atoms take a quarter of the memory."""
+"""Minutes that left this ring are kept packed: two days of atoms take a tenth of the memory."""
+_MINUTE = 60
 
 _pack = msgspec.msgpack.Encoder().encode
-_NO_ATOMS = _pack([])
 _unpack = msgspec.msgpack.Decoder(list[Atom]).decode
 
 
@@ -62,13 +62,29 @@ class RollingWindows:
     minutes, and so on; a window is the sum of the rings inside it, and time moves seconds from ring to ring.
     """
 
-    __slots__ = ("_cells", "_changes", "_day_ends", "_day_starts_second", "_edges", "_rings", "_today", "clock")
+    __slots__ = (
+        "_cells",
+        "_changes",
+        "_day_ends",
+        "_day_starts_second",
+        "_edges",
+        "_loose",
+        "_packed",
+        "_rings",
+        "_today",
+        "clock",
+    )
 
     def __init__(self) -> None:
         self.clock = 0
         self._changes: dict[Atom, int] = {}
         """Atoms that came (1) or went (-1) since the last reading; most of what comes and goes cancels out."""
-        self._cells: dict[int, list[Atom] | bytes] = {}
+        self._cells: dict[int, list[Atom]] = {}
+        """The atoms of each second that is not packed."""
+        self._packed: dict[int, bytes] = {}
+        """The atoms of each packed minute."""
+        self._loose: set[int] = set()
+        """Minutes to be packed as soon as no edge is within them."""
         self._rings: list[Tally] = [{} for _ in _LENGTHS]
         self._edges = [1 - length for length in _LENGTHS]
         self._today: Tally = {}
@@ -87,13 +103,14 @@ class RollingWindows:
             second = atom[0] // SECOND
             if count == 0 or second < self._edges[-1]:
                 continue
-            atoms = self._atoms(second)
+            atoms = self._cell(second)
             if count > 0:
                 atoms.extend([atom] * count)
             else:
                 for _ in range(-count):
                     atoms.remove(atom)
-            self._keep(second, atoms)
+                if not atoms:
+                    del self._cells[second]
             if atom[0] <= self.clock:
                 self._fold(second, atom, count)
         self._changes.clear()
@@ -108,7 +125,7 @@ class RollingWindows:
         last = now // SECOND
         newest = self._rings[0]
         for second in self._seconds(before // SECOND, last + 1):
-            for atom in self._atoms(second):
+            for atom in self._cells[second]:
                 if before < atom[0] <= now:
                     fold(newest, atom, 1)
                     fold(self._today, atom, 1)
@@ -116,6 +133,7 @@ class RollingWindows:
             self._move_edge(index, last + 1 - length)
         if now >= self._day_ends:
             self._start_day(now)
+        self._pack_up()
 
     def tally(self, window: str) -> Tally:
         """The sums of `window`, one of `WINDOW_NAMES`, as of the clock."""
@@ -156,37 +174,63 @@ class RollingWindows:
         ring = self._rings[index]
         older = self._rings[index + 1] if index + 1 < len(self._rings) else None
         for second in leaving:
-            atoms = self._atoms(second)
-            for atom in atoms:
+            for atom in self._cells[second]:
                 fold(ring, atom, -1)
                 if older is not None:
                     fold(older, atom, 1)
-            self._keep(second, atoms if older is not None else [])
+            if older is None:
+                del self._cells[second]
+            elif index >= _PACKED_AFTER:
+                self._loose.add(second // _MINUTE)
 
     def _start_day(self, now: int) -> None:
         self._day_ends = next_day_start(now)
         self._day_starts_second = day_start(now) // SECOND
         self._today = {}
         for second in self._seconds(self._day_starts_second, now // SECOND + 1):
-            for atom in self._atoms(second):
+            for atom in self._cells[second]:
                 if atom[0] <= now:
                     fold(self._today, atom, 1)
 
-    def _atoms(self, second: int) -> list[Atom]:
-        cell = self._cells.get(second, _NO_ATOMS)
-        return _unpack(cell) if isinstance(cell, bytes) else cell
-
-    def _keep(self, second: int, atoms: list[Atom]) -> None:
-        if not atoms:
-            self._cells.pop(second, None)
-        else:
-            self._cells[second] = _pack(atoms) if second < self._edges[_PACKED_AFTER] else atoms
+    def _cell(self, second: int) -> list[Atom]:
+        """The atoms of a second, to be changed."""
+        if second < self._edges[_PACKED_AFTER]:
+            self._loosen(second // _MINUTE)
+        cell = self._cells.get(second)
+        if cell is None:
+            cell = self._cells[second] = []
+        return cell
 
     def _seconds(self, start: int, end: int) -> Iterable[int]:
-        """The seconds of `[start, end)` that have atoms."""
+        """The seconds of `[start, end)` that have atoms, none of them packed."""
+        if start < self._edges[_PACKED_AFTER]:
+            minutes = range(start // _MINUTE, (end - 1) // _MINUTE + 1)
+            packed = self._packed
+            for minute in [m for m in packed if m in minutes] if len(minutes) > len(packed) else minutes:
+                self._loosen(minute)
         if end - start > len(self._cells):
             return [second for second in self._cells if start <= second < end]
         return [second for second in range(start, end) if second in self._cells]
+
+    def _loosen(self, minute: int) -> None:
+        """Unpack a minute beyond the packing edge."""
+        self._loose.add(minute)
+        packed = self._packed.pop(minute, None)
+        if packed is not None:
+            for atom in _unpack(packed):
+                self._cells.setdefault(atom[0] // SECOND, []).append(atom)
+
+    def _pack_up(self) -> None:
+        """Pack the minutes through which no edge moves at present."""
+        cells, edges = self._cells, self._edges
+        before = edges[_PACKED_AFTER] // _MINUTE
+        moving = {edge // _MINUTE for edge in edges}
+        for minute in [m for m in self._loose if m < before and m not in moving]:
+            self._loose.discard(minute)
+            seconds = range(minute * _MINUTE, (minute + 1) * _MINUTE)
+            atoms = [atom for second in seconds for atom in cells.pop(second, ())]
+            if atoms:
+                self._packed[minute] = _pack(atoms)
 
 
 class FixedWindows:

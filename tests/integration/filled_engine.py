@@ -1,0 +1,62 @@
+"""An engine in a process like the worker's, fed days of events on standard input: how much memory does it take?
+
+Reads events as JSON lines and lets their times be the clock. Prints, as a line of JSON, the resident memory in bytes
+before the first event, and its peak at each midnight after it.
+"""
+
+import gc
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+from agents import app
+from agents.worker import GC_THRESHOLD
+from schemas.codec import Arrival, decode
+from schemas.moments import HOUR, MINUTE
+from stream.engine import Engine
+from stream.profile import Profile
+
+BOARD_EVERY = 5 * MINUTE
+
+
+def resident(which: str) -> int:
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{which}:"))
+
+
+def minutes() -> Iterator[tuple[int, list[Arrival]]]:
+    """(the end of a minute, what happened in it)"""
+    end, heard = 0, list[Arrival]()
+    for line in sys.stdin.buffer:
+        arrival = decode(line.strip())
+        assert isinstance(arrival, Arrival), arrival
+        end = end or arrival.at + MINUTE
+        while arrival.at >= end:
+            yield end, heard
+            end, heard = end + MINUTE, []
+        heard.append(arrival)
+    yield end, heard
+
+
+def main() -> None:
+    assert app.create_app
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+    engine = Engine(Profile())
+    sizes = [resident("VmRSS")]
+    for now, heard in minutes():
+        engine.apply(heard, now)
+        engine.tick(now)
+        if now % BOARD_EVERY == 0:
+            for centre in engine.centres:
+                engine.board(centre, now)
+        if now % (24 * HOUR) == 0:
+            sizes.append(resident("VmHWM"))
+    sys.stdout.buffer.write(orjson.dumps(sizes))
+
+
+if __name__ == "__main__":
+    main()
