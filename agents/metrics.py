@@ -21,6 +21,7 @@ from schemas.moments import SECOND
 from schemas.outputs import COMMAND_KINDS
 from stream import counters, figures, handlers
 from stream import tally as t
+from stream.promises import RESULTS
 from stream.queues import Queue
 from stream.room import Room
 from stream.windows import ROLLING, RollingWindows
@@ -211,6 +212,13 @@ def _queue_counters(page: Page, labels: dict[str, str], queue: Queue) -> None:
             about = "Announcements issued, and what became of them."
             kinds = {**labels, "kind": kind, "outcome": outcome}
             page.counter("occ_announcements_total", about, kinds, counted.announcements.get((kind, outcome), 0))
+    if queue.target.announce == "position_with_way_out":
+        for result in RESULTS:
+            about = "Promised waits, spoken or scored in silence, by what became of them."
+            count = counted.promises.get(result, 0)
+            page.counter("occ_promises_total", about, {**labels, "result": result}, count)
+        about = "Share kept of the last promises of a wait."
+        page.gauge("occ_promise_kept_ratio", about, labels, queue.promises.ratio)
 
 
 def _window(page: Page, labels: dict[str, str], tally: t.Tally) -> None:

@@ -37,6 +37,10 @@ class Command(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Speak this to one waiting caller, once, before it expires.
 
     `text` is what is spoken; `pieces` are the names of its parts in order, as listed in schemas/prompts.py.
+    `position` is absent where none is said, or "more than ten"; of `emergency_first` it is the place the caller was
+    pushed back to, which is not spoken. `wait_minutes` is a promise: to be answered within so
+    many minutes of `issued_at`. `unspoken_minutes` is one that is not spoken, since the queue broke too many, but
+    scored all the same. `quieter` is the local time, as HH:MM, after which it is usually quieter.
     """
 
     id: str
@@ -54,7 +58,8 @@ class Command(Struct, frozen=True, omit_defaults=True, kw_only=True):
     pieces: tuple[str, ...] = ()
     channel_ref: str | None = None
     position: Annotated[int, Meta(ge=1)] | None = None
-    wait_minutes: int | None = None
+    wait_minutes: Annotated[int, Meta(ge=1)] | None = None
+    unspoken_minutes: Annotated[int, Meta(ge=1)] | None = None
     quieter: str | None = None
 
 

@@ -118,6 +118,13 @@ def _queue(room: Room, queue: Queue, handlers: dict[tuple[str, str], int], now: 
         "announcements": {
             f"{kind}_{outcome}": count for (kind, outcome), count in sorted(queue.counters.announcements.items())
         },
+        "promises": {
+            "kept": queue.promises.kept,
+            "broken": queue.promises.broken,
+            "left_early": queue.promises.left_early,
+            "ratio": queue.promises.ratio,
+            "position_only": queue.promises.position_only,
+        },
         "visits": _visits(room, queue, now),
     }
 

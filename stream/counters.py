@@ -30,6 +30,8 @@ class QueueCounters:
     corrections: dict[tuple[int, int], int] = field(default_factory=dict)
     announcements: dict[tuple[str, str], int] = field(default_factory=dict)
     """By (kind, outcome)."""
+    promises: dict[str, int] = field(default_factory=dict)
+    """By result."""
 
     def ended_with(self, outcome: int, wait: int) -> None:
         """A visit's wait was first concluded."""

@@ -76,6 +76,9 @@ class Engine:
 
     @restoring.setter
     def restoring(self, value: bool) -> None:
+        if not value:
+            for voice in self.voices.values():
+                voice.catch_up()
         self._restoring = value
         for room in self.rooms.values():
             room.counting = not value
@@ -140,7 +143,9 @@ class Engine:
             return None
         if len(self.rooms) >= CENTRES_MAX:
             return None
-        room = self.rooms[centre] = Room(centre, self.profile, self._make_windows)
+        room = self.rooms[centre] = Room(
+            centre, self.profile, self._make_windows, follow_flow=self._make_windows is RollingWindows
+        )
         room.counting = not self._restoring
         self.voices[centre] = Voice(room, self._policy)
         return room

@@ -136,11 +136,21 @@ class Handlers:
             name = UNKNOWN
         return name, queues
 
+    def known(self) -> set[str]:
+        """Everybody anything is known of."""
+        listed = (ident for snapshot in self.snapshots.values() for ident in snapshot.handlers)
+        return {*self.by_id, *listed}
+
+    def said_at(self, ident: str, at: int) -> str | None:
+        """The state of a handler at `at` by their own events alone; None when there was none by then."""
+        handler = self.by_id.get(ident)
+        index = 0 if handler is None else bisect_left(handler.states, (at + 1) * _RANKS)
+        return STATES[handler.states[index - 1] % _RANKS] if handler is not None and index else None
+
     def counts(self, now: int) -> dict[tuple[str, str], int]:
         """How many handlers are in each (queue, state) at `now`."""
         counts: dict[tuple[str, str], int] = {}
-        listed = (ident for snapshot in self.snapshots.values() for ident in snapshot.handlers)
-        for ident in {*self.by_id, *listed}:
+        for ident in self.known():
             state, queues = self.now(ident, now)
             for queue in queues:
                 counts[queue, state] = counts.get((queue, state), 0) + 1

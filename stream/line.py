@@ -35,9 +35,17 @@ class Line:
         """The position of the visit that joined with `key`, from 1."""
         return self._index(key) + 1
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     def visits(self, first: int | None = None) -> list[str]:
         """The ids of the visits in order, or of the `first` of them."""
         return [key[3] for key in self._keys[:first]]
+
+    @property
+    def best_priority(self) -> int:
+        """The priority of who stands first; only while somebody does."""
+        return -self._keys[0][0]
 
     @property
     def waiting(self) -> int:

@@ -9,6 +9,7 @@ from stream import tally as t
 from stream.counters import QueueCounters
 from stream.line import Line
 from stream.profile import QueueTarget
+from stream.promises import Promises
 from stream.windows import Windows
 
 LOST_AFTER_SNAPSHOTS_APART = 5 * SECOND
@@ -86,6 +87,7 @@ class Queue:
         "is_heard_of",
         "line",
         "name",
+        "promises",
         "recount_error",
         "snapshots",
         "target",
@@ -103,6 +105,7 @@ class Queue:
         self.unseen = Counted()
         """What `counted` holds of visits a recount does not see: those packed away, and those forgotten."""
         self.counters = QueueCounters()
+        self.promises = Promises()
         self.callbacks = 0
         self.tests = 0
         self.snapshots: dict[str, SnapshotTimes] = {}

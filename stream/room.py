@@ -24,6 +24,8 @@ from stream.calls import Call
 from stream.cold import COLD_AFTER, PACKED_TOGETHER, Cold
 from stream.counters import RoomCounters
 from stream.facts import Fact
+from stream.flow import Flow, Passage, level_of
+from stream.habits import Habits
 from stream.liveness import Liveness
 from stream.profile import Profile
 from stream.queues import Queue, SnapshotTimes
@@ -66,7 +68,9 @@ Settled = tuple[Visit, Story, int, Call]
 class Room:
     """The state of one control room."""
 
-    def __init__(self, centre: str, profile: Profile, make_windows: Callable[[], Windows]) -> None:
+    def __init__(
+        self, centre: str, profile: Profile, make_windows: Callable[[], Windows], *, follow_flow: bool = False
+    ) -> None:
         self.centre = centre
         self.profile = profile
         self.services = (*sorted({target.service for target in profile.targets.values()}), "other")
@@ -74,6 +78,9 @@ class Room:
         self.calls: dict[str, Call] = {}
         self.queues: dict[str, Queue] = {}
         self.handlers = h.Handlers()
+        self.flow = Flow() if follow_flow else None
+        """Who was served by whom; only where somebody is told how long they will wait."""
+        self.habits = Habits()
         self.liveness = Liveness(profile.expected_sources.get(centre, frozenset()))
         self.call_windows = make_windows()
         self.counters = RoomCounters()
@@ -333,8 +340,11 @@ class Room:
         data = event.data
         self.outcomes_of_announcements.append((data.announcement, data.visit, data.outcome))
 
+    def _take_profile(self, event: ev.ProfilePublished, _: int) -> None:
+        self.habits.take(event)
+
     def _take_nothing(self, _: Any, __: int) -> None:
-        """Heartbeats are heard by `take`; rosters, profiles and notes change no figure of this version."""
+        """Heartbeats are heard by `take`; rosters and notes change no figure of this version."""
 
     # Settling ------------------------------------------------------------------------------------------------
 
@@ -407,6 +417,8 @@ class Room:
             _replace(self.queues[visit.counting.queue].windows, visit.atoms, ())
         visit.atoms = ()
         self._count(visit, None)
+        if self.flow is not None:
+            self.flow.note(visit.id, None)
         self.headless.add(visit.id)
 
     def _settle_call(self, call: Call, known: dict[Visit, Story], now: int) -> None:
@@ -430,6 +442,8 @@ class Room:
             part = TESTED if test else (CALLBACK if told.kind == "callback" else COUNTED)
             self._contribute(visit, told, outcome, part, offer)
             self._count(visit, Counting(told.queue, part, outcome, told.queued_at, told.line_key, told.source))
+            if self.flow is not None:
+                self._follow(self.flow, visit, told, outcome, part, offer)
             if part == COUNTED:
                 self._move_counters(visit, told, outcome)
                 if outcome is not None and outcome != t.LOST:
@@ -463,6 +477,19 @@ class Room:
                 if interval is not None:
                     told.wrap_up, told.handle_settles_at = interval
         return outcome
+
+    def _follow(
+        self, flow: Flow, visit: Visit, told: Story, outcome: int | None, part: int, offer: c.Offer | None
+    ) -> None:
+        if part == TESTED:
+            flow.note(visit.id, None)
+            return
+        emergency = "999" in (offer and offer.service, self.queues[told.queue].target.service)
+        level = level_of(emergency=emergency, priority=-told.line_key[0])
+        passage = Passage(told.queue, level, told.queued_at, part == COUNTED)
+        if outcome is not None:
+            passage = passage._replace(outcome=outcome, ended_at=told.wait_ends_at, handler=told.handler)
+        flow.note(visit.id, passage)
 
     @staticmethod
     def _last_known(visit: Visit, told: Story) -> int:
@@ -669,6 +696,7 @@ class Room:
             self._forget(now)
         for queue in self.queues.values():
             queue.recount_error = 0
+            queue.promises.forget(now)
         recounted = {name: [queue.unseen.queued, *queue.unseen.ended] for name, queue in self.queues.items()}
         waiting = dict.fromkeys(self.queues, 0)
         for visit in self.visits.values():
@@ -704,6 +732,8 @@ class Room:
             del self.visits[ident]
         self.needed_since = needed
         self.handlers.prune(before)
+        if self.flow is not None:
+            self.flow.forget(now)
         for queue in self.queues.values():
             for snapshots in queue.snapshots.values():
                 snapshots.forget_before(before)
@@ -759,7 +789,7 @@ _TAKE: dict[type, Callable[[Room, Any, int], Refusal | None]] = {
     ev.SourceHeartbeat: Room._take_nothing,
     ev.RosterPlanned: Room._take_nothing,
     ev.RosterAbsence: Room._take_nothing,
-    ev.ProfilePublished: Room._take_nothing,
+    ev.ProfilePublished: Room._take_profile,
     ev.Note: Room._take_nothing,
 }
 _TELEPHONY = _TAKE.keys() - {

@@ -2,17 +2,37 @@
 
 A caller is asked about when they join, when the line before them changes, and when the policy said to ask again.
 Every command has an id of visit, epoch and sequence; what is still outstanding when its caller is answered or leaves
-is cancelled, and what has no outcome 30 s after it expired is recorded as expired.
+is cancelled, and what has no outcome 30 s after it expired is recorded as expired. Promises are judged here, from the
+facts of the visits they were made to.
 """
 
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import NamedTuple
 
 from schemas import prompts
-from schemas.moments import SECOND, micros, moment
+from schemas.moments import MINUTE, SECOND, micros, moment
 from schemas.outputs import Cancellation, Command
 from stream import tally as t
-from stream.announcements import MORE_THAN_TEN, Policy, Say, Situation, Spoken, decide, language_for, pieces_of
+from stream.announcements import (
+    MORE_THAN_TEN,
+    MORE_THAN_THIRTY,
+    Policy,
+    Say,
+    Situation,
+    Spoken,
+    ask_next,
+    decide,
+    language_for,
+    may_speak,
+    must_be_silent,
+    pieces_of,
+    remember,
+    said_by,
+)
+from stream.expected_wait import Estimator
+from stream.flow import level_of
+from stream.promises import JUDGED_AFTER, Judged, Promise, judge
 from stream.queues import Queue
 from stream.room import Room
 from stream.visits import COUNTED, RINGING, Counting, Visit, story
@@ -20,6 +40,7 @@ from stream.visits import COUNTED, RINGING, Counting, Visit, story
 OUTCOME_OVERDUE_AFTER = 30 * SECOND
 _NUMBERED = 10
 """Beyond this position a change of the line changes nothing that is said."""
+_UNHEARD = ("expired", "failed")
 
 
 class Outstanding(NamedTuple):
@@ -40,38 +61,81 @@ class Voice:
         self.outstanding: dict[str, Outstanding] = {}
         self._cancelled: set[str] = set()
         self._asks: list[tuple[int, str]] = []
+        self._estimator = Estimator(room)
+        self._judged_at = 0
 
     def remember(self, command: Command) -> None:
         """Take a command decided by an earlier owner as spoken."""
-        visit = self.room.visits.get(command.visit)
+        visit = self.room.find(command.visit)
         if visit is None:
             return
         spoken = visit.spoken = visit.spoken or Spoken()
         issued_at = micros(command.issued_at)
-        spoken.last_start_at = max(spoken.last_start_at or 0, issued_at)
-        if command.position is not None:
-            spoken.number = min(command.position, spoken.number or MORE_THAN_TEN)
-        elif command.kind == "position":
-            spoken.number = spoken.number or MORE_THAN_TEN
+        remember(spoken, said_by(command), command.id, issued_at)
         expires_at = micros(command.expires_at)
         self.outstanding[command.id] = Outstanding(command.visit, command.queue, command.kind, expires_at)
-        self._ask(visit, issued_at + self.policy.gap)
+        self._promise(command, issued_at)
+
+    def catch_up(self) -> None:
+        """After the last `remember`: conclude and ask as the earlier owner did, counting nothing again."""
+        self._take_outcomes()
+        for queue in self.room.queues.values():
+            self._judge_remembered(queue)
+            if queue.target.announce != "never":
+                for ident in queue.line.visits():
+                    self._resume(self.room.visits[ident])
+        self.room.joined.clear()
+        self.room.changed_lines.clear()
+
+    def _judge_remembered(self, queue: Queue) -> None:
+        """Replay what made the queue speak times or not: each promise tells whether it did then."""
+        promises, now = queue.promises, self.room.now
+        made = sorted(promises.open.values(), key=_made)
+        settled = self._settled(queue, now)
+        for promise in made:
+            while settled and settled[0].at < promise.made_at:
+                promises.score(settled.pop(0))
+            promises.position_only = not promise.aloud
+        for judged in settled:
+            promises.score(judged)
+        promises.forget(now)
+
+    def _resume(self, visit: Visit) -> None:
+        """Ask about a caller when the earlier owner would have: it asked when they joined and the line changed."""
+        counting, now = visit.counting, self.room.now
+        if counting is None or counting.part != COUNTED:
+            return
+        spoken = visit.spoken = visit.spoken or Spoken()
+        self._estimator.begin(now)
+        situation = self._situation(visit, counting, spoken, now)
+        say, ask_at = decide(situation, spoken, self.policy)
+        if say is not None:
+            ask_at = ask_next(situation, spoken, self.policy) if say.minutes is not None else now
+        if ask_at is not None:
+            self._ask(visit, ask_at)
 
     def outcome(self, announcement: str, outcome: str) -> None:
         """An announcement ended in `outcome`; a second outcome of the same announcement changes nothing."""
         known = self.outstanding.pop(announcement, None)
         self._cancelled.discard(announcement)
-        if known is not None:
-            self._count(self.room.queues[known.queue], known.kind, outcome)
+        if known is None:
+            return
+        self._count(self.room.queues[known.queue], known.kind, outcome)
+        visit = self.room.visits.get(known.visit)
+        spoken = None if visit is None else visit.spoken
+        if spoken is not None and spoken.way_out_in == announcement and outcome in _UNHEARD:
+            spoken.way_out_in = None
 
     def consider(self, now: int, epoch: int) -> tuple[list[Command], list[Cancellation]]:
         """Everything to be said, and to be left unsaid, as of `now`."""
         room = self.room
-        for announcement, _, outcome in room.outcomes_of_announcements:
-            self.outcome(announcement, outcome)
-        room.outcomes_of_announcements.clear()
+        self._take_outcomes()
+        if now >= self._judged_at + SECOND:
+            self._judged_at = now
+            self._judge_promises(now)
         cancellations = self._cancellations(now, epoch)
         commands = []
+        self._estimator.begin(now)
         for ident in self._to_ask(now):
             visit = room.visits.get(ident)
             if visit is not None and visit.counting is not None and visit.is_waiting:
@@ -79,6 +143,49 @@ class Voice:
                 if command is not None:
                     commands.append(command)
         return commands, cancellations
+
+    def _take_outcomes(self) -> None:
+        for announcement, _, outcome in self.room.outcomes_of_announcements:
+            self.outcome(announcement, outcome)
+        self.room.outcomes_of_announcements.clear()
+
+    # Promises ------------------------------------------------------------------------------------------------
+
+    def _promise(self, command: Command, issued_at: int) -> None:
+        minutes = command.wait_minutes or command.unspoken_minutes
+        queue = self.room.queues.get(command.queue)
+        if minutes is not None and queue is not None:
+            promise = Promise(
+                command.visit, issued_at, issued_at + minutes * MINUTE, command.wait_minutes is not None
+            )
+            queue.promises.open[command.id] = promise
+
+    def _judge_promises(self, now: int) -> None:
+        """Judge what can be; on a feed that is not live nobody knows who still waits."""
+        open_in = [queue for queue in self.room.queues.values() if queue.promises.open]
+        if open_in and not self.room.liveness.fresh(now):
+            return
+        for queue in open_in:
+            for judged in self._settled(queue, now):
+                queue.promises.score(judged)
+                if self.room.counting:
+                    counts = queue.counters.promises
+                    counts[judged.result] = counts.get(judged.result, 0) + 1
+
+    def _settled(self, queue: Queue, now: int) -> list[Judged]:
+        """The verdicts on open promises as of `now`, in the order in which they were settled."""
+        settled = []
+        for command, promise in list(queue.promises.open.items()):
+            visit = self.room.find(promise.visit)
+            counting = None if visit is None else visit.counting
+            if visit is None or counting is None:
+                del queue.promises.open[command]
+            elif counting.outcome is not None or now >= promise.deadline + JUDGED_AFTER:
+                del queue.promises.open[command]
+                settled.append(judge(promise, counting.outcome, _wait_ended_at(visit)))
+        return sorted(settled)
+
+    # Asking --------------------------------------------------------------------------------------------------
 
     def _to_ask(self, now: int) -> list[str]:
         room = self.room
@@ -94,7 +201,7 @@ class Voice:
             visit = room.visits.get(ident)
             if visit is not None and visit.spoken is not None and visit.spoken.ask_at == at:
                 asked[ident] = None
-        return list(asked)
+        return sorted(asked)
 
     def _ask_policy(self, visit: Visit, counting: Counting, now: int, epoch: int) -> Command | None:
         if counting.part != COUNTED:
@@ -104,7 +211,7 @@ class Voice:
         if since is not None and now < since + self.policy.gap:
             self._ask(visit, since + self.policy.gap)
             return None
-        situation = self._situation(visit, counting, now)
+        situation = self._situation(visit, counting, spoken, now)
         say, ask_at = decide(situation, spoken, self.policy)
         if ask_at is not None:
             self._ask(visit, ask_at)
@@ -115,11 +222,11 @@ class Voice:
             visit.spoken.ask_at = at
             heappush(self._asks, (at, visit.id))
 
-    def _situation(self, visit: Visit, counting: Counting, now: int) -> Situation:
+    def _situation(self, visit: Visit, counting: Counting, spoken: Spoken, now: int) -> Situation:
         queue = self.room.queues[counting.queue]
         offer = visit.call.offer if visit.call is not None else None
         emergency = offer is not None and offer.service == "999"
-        return Situation(
+        situation = Situation(
             now=now,
             queued_at=counting.queued_at,
             position=queue.line.position(counting.line_key),
@@ -129,6 +236,27 @@ class Voice:
             announce=queue.target.announce,
             service="999" if emergency else queue.target.service,
             channel=offer.channel if offer is not None else "voice",
+            position_only=queue.promises.position_only,
+            overtaken=queue.line.best_priority > -counting.line_key[0],
+        )
+        if not situation.is_public or not may_speak(situation) or must_be_silent(situation):
+            return situation
+        return self._with_wait(situation, spoken, queue, counting)
+
+    def _with_wait(self, situation: Situation, spoken: Spoken, queue: Queue, counting: Counting) -> Situation:
+        now = situation.now
+        if now < situation.queued_at + self.policy.first_number_after:
+            return situation
+        level = level_of(emergency=False, priority=-counting.line_key[0])
+        wait = self._estimator.wait(queue, level, situation.position)
+        if wait is None:
+            return situation
+        known_quieter = not spoken.quieter_said and self.room.habits.quieter_after(queue.name, now, wait)
+        return replace(
+            situation,
+            wait=wait,
+            emergencies_wait=self._estimator.emergencies_wait(queue, level),
+            quieter_after=known_quieter if known_quieter is not False else None,
         )
 
     def _command(self, visit: Visit, counting: Counting, spoken: Spoken, say: Say, now: int, epoch: int) -> Command:
@@ -138,11 +266,9 @@ class Voice:
         offer = visit.call.offer
         language = language_for(offer.language if offer is not None else None)
         spoken.sequence += 1
-        spoken.last_start_at = now
-        if say.number is not None:
-            spoken.number = say.number
         expires_at = now + self.policy.expires_after
         pieces = pieces_of(say)
+        number = say.number if say.pushed_to is None else say.pushed_to
         command = Command(
             id=f"{visit.id}:{epoch}:{spoken.sequence}",
             centre=self.room.centre,
@@ -154,12 +280,17 @@ class Voice:
             epoch=epoch,
             kind=say.kind,
             language=language,
-            position=None if say.number == MORE_THAN_TEN else say.number,
+            position=None if number == MORE_THAN_TEN else number,
+            wait_minutes=None if say.minutes == MORE_THAN_THIRTY else say.minutes,
+            unspoken_minutes=say.unspoken_minutes,
+            quieter=None if say.quieter_after is None else _clock(say.quieter_after),
             pieces=pieces,
             text=prompts.spoken(pieces, language),
             issued_at=moment(now),
             expires_at=moment(expires_at),
         )
+        remember(spoken, say, command.id, now)
+        self._promise(command, now)
         self.outstanding[command.id] = Outstanding(visit.id, counting.queue, say.kind, expires_at)
         self._count(self.room.queues[counting.queue], say.kind, "issued")
         return command
@@ -190,3 +321,17 @@ class Voice:
         if self.room.counting:
             counts = queue.counters.announcements
             counts[kind, outcome] = counts.get((kind, outcome), 0) + 1
+
+
+def _wait_ended_at(visit: Visit) -> int:
+    """When a visit's wait ended; of one that is lost or waits, when it was last heard of."""
+    told = story(visit)
+    return visit.last_at if told is None or told.outcome is None else told.wait_ends_at
+
+
+def _made(promise: Promise) -> int:
+    return promise.made_at
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -153,6 +153,11 @@ class RollingWindows:
         result["today"] = self._today
         return result
 
+    def amount(self, window: str, field: int) -> int:
+        """The sum of one field over a rolling window, as of the clock."""
+        rings = self._rings if window == "retained" else self._rings[: list(ROLLING).index(window) + 1]
+        return sum(ring.get(field, 0) for ring in rings)
+
     def start_of(self, window: str) -> int:
         """The first moment of `window` in µs."""
         if window == "today":

@@ -11,13 +11,27 @@ from prometheus_client import Metric
 
 from agents.gate import Refusals
 from agents.metrics import WorkerCollector
+from schemas import prompts
 from schemas.codec import CLOCK_TOLERANCE, DEPTH_MAX, RECORD_BYTES_MAX, Arrival
 from schemas.events import AnnouncementOutcomeData
 from schemas.moments import HOUR, MINUTE, SECOND
-from schemas.outputs import REFUSAL_REASONS
-from stream import facts, figures, handlers, liveness, queues, room, visits, windows
+from schemas.outputs import COMMAND_KINDS, REFUSAL_REASONS
+from stream import (
+    expected_wait,
+    facts,
+    figures,
+    flow,
+    habits,
+    handlers,
+    liveness,
+    promises,
+    queues,
+    room,
+    visits,
+    windows,
+)
 from stream import tally as t
-from stream.announcements import Kind, Policy
+from stream.announcements import QUIETER_FROM, Policy
 from stream.counters import ANOMALIES, WAIT_BUCKETS_SECONDS
 from stream.engine import Engine
 from stream.figures import FORMULAS, Formula
@@ -236,7 +250,7 @@ def test_refusals_and_anomalies_are_those_of_the_page():
 
 def test_announcements_are_those_of_the_page():
     section = text("Announcements")
-    assert names("Announcements") == list(get_args(Kind))
+    assert set(names("Announcements")) == set(COMMAND_KINDS)
     outcomes = get_args(AnnouncementOutcomeData.__annotations__["outcome"])
     assert NAME.findall(section.partition("in one outcome:")[2].partition(". ")[0])[: len(outcomes)] == list(outcomes)
     policy = Policy()
@@ -251,6 +265,29 @@ def test_announcements_are_those_of_the_page():
         assert said.format(duration // SECOND) in section
 
 
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("Announcements", f"waits {QUIETER_FROM} minutes or more"),
+        ("Announcements", f"the next {habits.QUIETER_WITHIN // HOUR} hours"),
+        ("Announcements", f"at least {habits.WEEKS_MIN} of the same weekdays"),
+        ("Expected wait", f"in the last {flow.ANSWERS_COUNT_FOR // MINUTE} minutes"),
+        ("Expected wait", f"in the last {flow.ARRIVALS_COUNT_FOR // MINUTE} minutes"),
+        ("Expected wait", f"in the last {flow.ABANDONS_COUNT_FOR // MINUTE} minutes"),
+        ("Expected wait", f"1 in {expected_wait.ABANDON_AFTER // SECOND} s"),
+        ("Expected wait", f"Under {expected_wait.HANDLED_ENOUGH} handled"),
+        ("Expected wait", f"fewer than {expected_wait.ANSWERS_MIN} answers"),
+        ("Expected wait", f"within {expected_wait.STAFF_LOOK_BACK // SECOND} s"),
+        ("Expected wait", f"{', '.join(map(str, prompts.WAIT_MINUTES[:-1]))} or {prompts.WAIT_MINUTES[-1]} minutes"),
+        ("Expected wait", f"over the last {promises.LAST}, of at most {promises.REMEMBERED // HOUR} hours"),
+        ("Expected wait", f"Under 0.{promises.FALLS_BELOW_PERCENT} over {promises.LAST}"),
+        ("Expected wait", f"0.{promises.ENDS_AT_PERCENT} over {promises.LAST} ends it"),
+    ],
+)
+def test_what_is_said_of_waits_is_what_the_code_does(section: str, said: str):
+    assert said in text(section)
+
+
 def test_windows_are_those_of_the_page():
     live, whole = names("When a visit counts")[:-5][-7:], names("When a visit counts")[-5:]
     assert tuple(live) == windows.WINDOW_NAMES
@@ -261,6 +298,7 @@ def collected() -> list[Metric]:
     """What a worker with that day behind it shows to Prometheus."""
     engine = Engine(Profile())
     engine.apply([*a_day(), heartbeat(30_090)], NOW)
+    engine.rooms[CENTRE].queues["101"].promises.score(promises.Judged(NOW, NOW, "kept"))
     partition = SimpleNamespace(engine=engine)
     shell: Any = SimpleNamespace(
         partitions={0: partition}, restore_seconds=0.0, tools=SimpleNamespace(refusals=Refusals())

@@ -7,8 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from schemas.codec import Arrival
-from schemas.events import Event, HandlerSnapshot, QueueSnapshot, SourceHeartbeat
+from schemas.events import (
+    AnnouncementOutcome,
+    AnnouncementOutcomeData,
+    Event,
+    HandlerSnapshot,
+    QueueSnapshot,
+    SourceHeartbeat,
+)
 from schemas.moments import SECOND, micros, moment
+from schemas.outputs import Command
 from stream.announcements import Policy
 from stream.engine import Engine
 from stream.profile import Profile
@@ -16,6 +24,11 @@ from telephony.room import SimulationConfig
 from telephony.simulator import Simulation
 from telephony.truth import OUTCOMES, Truth
 from tests.simulation.auditor import Auditor, Fault
+from tests.simulation.reckoner import published
+
+PLAYS_FOR = 6 * SECOND
+EMPTY_SECONDS = 10
+"""While nobody waits, one second in so many is enough."""
 
 Second = tuple[int, list[Arrival]]
 """(now, what is heard by then)"""
@@ -30,6 +43,7 @@ class Day:
     now: int = 0
     events: int = 0
     commands: Counter[str] = field(default_factory=Counter)
+    said: list[Command] = field(default_factory=list)
 
     @property
     def faults(self) -> list[Fault]:
@@ -78,22 +92,49 @@ def seconds(simulation: Simulation, outages: Iterable[tuple[int, int]] = ()) -> 
 
 
 def run(
-    time: Iterable[Second], profile: Profile, policy: Policy | None = None, *, until_fault: str | None = None
+    time: Iterable[Second],
+    profile: Profile,
+    policy: Policy | None = None,
+    *,
+    until_fault: str | None = None,
+    usual_week: bool = False,
 ) -> Day:
-    """Play `time` through an engine, with a tick each second; `until_fault` ends it early."""
+    """Play `time` through an engine, with a tick each second in which somebody waits; `until_fault` ends it early.
+
+    Every announcement is played. With `usual_week` the room is told first what is usual.
+    """
     day = Day(Engine(profile, policy=policy), Auditor(profile))
+    playing: list[tuple[int, Command]] = []
     for now, arrivals in time:
+        if not (arrivals or playing or day.auditor.anybody_waits or now // SECOND % EMPTY_SECONDS == 0):
+            continue
+        if usual_week and arrivals:
+            usual_week = False
+            arrivals = [published(arrivals[0].event.data.centre, now), *arrivals]
         day.now = now
         day.events += len(arrivals)
         day.auditor.hear(arrivals, now)
-        effects = day.engine.apply(arrivals, now)
+        played = [_played(command, now) for until, command in playing if until <= now]
+        playing = [(until, command) for until, command in playing if until > now]
+        effects = day.engine.apply([*played, *arrivals], now)
         ticked = day.engine.tick(now)
         commands = effects.commands + ticked.commands
         day.commands.update(command.kind for command in commands)
+        day.said += commands
         day.auditor.check(commands, effects.cancellations + ticked.cancellations, now)
+        playing += [(now + PLAYS_FOR, command) for command in commands]
         if until_fault is not None and any(fault.rule == until_fault for fault in day.faults):
             break
     return day
+
+
+def _played(command: Command, now: int) -> Arrival:
+    data = AnnouncementOutcomeData(
+        centre=command.centre, announcement=command.id, visit=command.visit, outcome="played"
+    )
+    source = f"//{command.centre}/announcer"
+    event = AnnouncementOutcome(specversion="1.0", id=command.id, source=source, time=moment(now), data=data)
+    return Arrival(event, now, now)
 
 
 def busy_room(starts_at: datetime, hours: float = 24, **more: Any) -> SimulationConfig:
