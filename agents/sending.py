@@ -59,7 +59,7 @@ async def send_when_due(
         while due_at is not None and due_at <= now() and len(together) < TOGETHER_MAX:
             together += feed.take()
             due_at = feed.due_at
-        await _in_any_case(_send(producer, topic, together))
+        await _in_any_case(send_records(producer, together, topic=topic))
         count += len(together)
         sent(count)
 
@@ -71,7 +71,8 @@ async def require_events_topic(servers: str) -> None:
             raise clients.TopicsMissing
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, records: list[Record]) -> None:
+async def send_records(producer: AIOKafkaProducer, records: list[Record], *, topic: str = EVENTS.name) -> None:
+    """Send `records` in order and wait for Kafka to have them. Raises ClickException."""
     try:
         acknowledged = [await producer.send(topic, value, key=centre.encode()) for centre, value in records]
         await asyncio.gather(*acknowledged)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +163,20 @@ async def test_a_live_room_that_is_stopped_has_sent_exactly_what_it_counts(log, 
     assert json.loads(printed.splitlines()[-1])["events"] == len(records)
     arrivals = [decode(record.value, record.timestamp * 1_000) for record in records]
     assert all(arrival.at <= arrival.appended_at + SECOND // 1_000 for arrival in arrivals)
+
+
+async def test_a_profile_arrives_once_a_time_it_is_published_and_always_as_the_same_event(log, broker, tmp_path):
+    slot = {"weekday": 1, "minute": 480, "offered": 9, "aht_mean": 400, "wait_median": 95, "crossover": 0, "n": 4}
+    computed_at = datetime.now(UTC).isoformat()
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps({"slots": [slot], "month_to_date": {}, "computed_at": computed_at, "queue": "101"}))
+    command = [sys.executable, "-m", "agents.cli", "profile", "publish", str(file), "--centre", "north", "--json"]
+    env = {**os.environ, "OCC_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap}
+    for _ in range(2):
+        run = await asyncio.to_thread(
+            subprocess.run, command, env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert run.returncode == 0, run.stderr
+    one, two = await log.records()
+    assert (one.key, one.value) == (b"north", two.value)
+    assert decode(one.value).event.id == json.loads(run.stdout)["published"][0]
