@@ -18,7 +18,7 @@ KEPT_FOR = 3 * HOUR
 _EMERGENCY = 4_096
 
 
-def level_of(*, emergency: bool, priority: int) -> int:
+def level_of(emergency: bool, priority: int) -> int:
     """One number for who goes first: emergencies before all others, then by priority."""
     return priority + _EMERGENCY * emergency
 
@@ -30,9 +30,9 @@ class Passage(NamedTuple):
     level: int
     queued_at: int
     counted: bool
-    outcome: int | None = None
-    ended_at: int | None = None
-    handler: str | None = None
+    outcome: int | None
+    ended_at: int | None
+    handler: str | None
 
 
 Kind = tuple[str, int]

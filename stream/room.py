@@ -484,11 +484,10 @@ class Room:
         if part == TESTED:
             flow.note(visit.id, None)
             return
-        emergency = "999" in (offer and offer.service, self.queues[told.queue].target.service)
-        level = level_of(emergency=emergency, priority=-told.line_key[0])
-        passage = Passage(told.queue, level, told.queued_at, part == COUNTED)
-        if outcome is not None:
-            passage = passage._replace(outcome=outcome, ended_at=told.wait_ends_at, handler=told.handler)
+        emergency = self.queues[told.queue].target.service == "999" or (offer is not None and offer.service == "999")
+        level = level_of(emergency, -told.line_key[0])
+        ended_at = None if outcome is None else told.wait_ends_at
+        passage = Passage(told.queue, level, told.queued_at, part == COUNTED, outcome, ended_at, told.handler)
         flow.note(visit.id, passage)
 
     @staticmethod

@@ -247,7 +247,7 @@ class Voice:
         now = situation.now
         if now < situation.queued_at + self.policy.first_number_after:
             return situation
-        level = level_of(emergency=False, priority=-counting.line_key[0])
+        level = level_of(False, -counting.line_key[0])
         wait = self._estimator.wait(queue, level, situation.position)
         if wait is None:
             return situation
