@@ -65,8 +65,9 @@ class Voice:
         self._judged_at = 0
 
     def remember(self, command: Command) -> None:
-        """Take a command decided by an earlier owner as spoken."""
-        visit = self.room.find(command.visit)
+        """Take a command decided by an earlier owner as spoken; one of a call long over only if it promised."""
+        promised = command.wait_minutes or command.unspoken_minutes
+        visit = self.room.find(command.visit) if promised else self.room.visits.get(command.visit)
         if visit is None:
             return
         spoken = visit.spoken = visit.spoken or Spoken()

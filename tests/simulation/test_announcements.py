@@ -1,5 +1,6 @@
 """Ten days under audit break no rule of speech and no figure; and each rule, deliberately broken, is noticed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -26,6 +27,16 @@ def test_a_simulated_day_breaks_no_rule_and_its_figures_are_those_of_the_room(se
     assert {kind for kind in COMMAND_KINDS if day.commands[kind] < 5} == set(
         () if told_what_is_usual else ("quieter_times",)
     )
+    assert share_kept(day) >= 0.85
+
+
+def share_kept(day: Day) -> float:
+    """The share of all promises of a day that were kept."""
+    results: Counter[str] = Counter()
+    for room in day.engine.rooms.values():
+        for queue in room.queues.values():
+            results.update(queue.counters.promises)
+    return results["kept"] / (results["kept"] + results["broken"])
 
 
 @pytest.mark.parametrize("time", [rush_hour, rush_hour_with_outages])
