@@ -30,8 +30,9 @@ pbx: ## Build a real Asterisk into .cache/asterisk, for the tests and the demo
 prompts: setup ## Speak the recordings that announcements are made of, into .cache/prompts
 	@$(BIN)/occ prompts speak .cache/prompts
 
-bench: setup ## Measure what an event costs in the core
+bench: setup ## Measure what an event costs in the core, and what 500 screens cost
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.wallboard
 
 $(READY): pyproject.toml requirements.lock bootstrap.lock
 	@echo 'Setting up .venv' >&2
