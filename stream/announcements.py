@@ -63,6 +63,8 @@ class Spoken:
     sequence: int = 0
     last_start_at: int | None = None
     number: int | None = None
+    number_at: int = 0
+    """When a position was last said."""
     aloud: Times = field(default_factory=Times)
     silent: Times = field(default_factory=Times)
     """What would have been said of the wait, had the queue spoken times."""
@@ -93,7 +95,7 @@ class Situation:
     position_only: bool = False
     """Whether the queue broke so many promises that it speaks no times."""
     overtaken: bool = False
-    """Whether somebody of higher priority stands before this caller in the same line."""
+    """Whether somebody of higher priority went before this caller since they were last told a position."""
     emergencies_wait: bool = False
     """Whether somebody of higher priority waits for the same handlers, in whatever line."""
     quieter_after: int | None = None
@@ -260,6 +262,7 @@ def remember(spoken: Spoken, say: Say, command: str, now: int) -> None:
     if say.with_way_out:
         spoken.way_out_in = command
     if say.number is not None:
+        spoken.number_at = max(spoken.number_at, now)
         spoken.number = say.number if spoken.number is None else min(say.number, spoken.number)
     if say.minutes is not None:
         spoken.aloud.say(say.minutes, now)

@@ -42,10 +42,9 @@ class Line:
         """The ids of the visits in order, or of the `first` of them."""
         return [key[3] for key in self._keys[:first]]
 
-    @property
-    def best_priority(self) -> int:
-        """The priority of who stands first; only while somebody does."""
-        return -self._keys[0][0]
+    def above(self, rank: int) -> list[str]:
+        """The ids of the visits of higher priority: with a key that begins with less than `rank`."""
+        return [key[3] for key in self._keys[: bisect_left(self._keys, (rank,))]]
 
     @property
     def waiting(self) -> int:

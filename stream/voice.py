@@ -238,11 +238,21 @@ class Voice:
             service="999" if emergency else queue.target.service,
             channel=offer.channel if offer is not None else "voice",
             position_only=queue.promises.position_only,
-            overtaken=queue.line.best_priority > -counting.line_key[0],
+            overtaken=spoken.number is not None and self._was_overtaken(counting, queue, spoken.number_at),
         )
         if not situation.is_public or not may_speak(situation) or must_be_silent(situation):
             return situation
         return self._with_wait(situation, spoken, queue, counting)
+
+    def _was_overtaken(self, counting: Counting, queue: Queue, since: int) -> bool:
+        """Whether somebody of higher priority joined, or was moved up, after `since`."""
+        for ident in queue.line.above(counting.line_key[0]):
+            other = self.room.visits[ident]
+            joined_at = 0 if other.counting is None else other.counting.queued_at
+            moved_at = other.priorities[-1][0] if other.priorities else 0
+            if max(joined_at, moved_at) > since:
+                return True
+        return False
 
     def _with_wait(self, situation: Situation, spoken: Spoken, queue: Queue, counting: Counting) -> Situation:
         now = situation.now

@@ -261,8 +261,8 @@ class Auditor:
         return rules
 
     def _is_expected(self, visit: Waiting, said: int, now: int) -> bool:
-        """Whether `said` is what the slow way gives; asked in every other second, since it is slow."""
-        if now // SECOND % 2:
+        """Whether `said` is what the slow way gives; asked in every third second, since it is slow."""
+        if now // SECOND % 3:
             return True
         wait = self.reckoner.wait(visit.joined.visit, self._position(visit), now)
         if wait is None:

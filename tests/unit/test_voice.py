@@ -120,6 +120,14 @@ def test_who_was_seventh_is_not_told_to_be_eighth_but_that_an_emergency_went_fir
     assert live.to("seventh") == [(1, WELCOME), (46, ("position-7",)), (91, ("emergency-first", "place-kept"))]
 
 
+def test_who_is_pushed_back_by_a_call_back_is_told_nothing_of_emergencies() -> None:
+    #  x is of higher priority, and was when b was told to be second; k, heard of late, stands before b too
+    live = Live()
+    late = queued("k", 70, call="call-k", kind="callback", original_queued_at=3, callback_of="j")
+    live.until(150, *joined("b", at=5), offered("call-x", 6), queued("x", 6, priority=5), late)
+    assert live.to("b") == [(5, WELCOME), (50, ("position-2",))]
+
+
 def test_on_drift_there_is_silence() -> None:
     live = Live()
     live.until(29, *joined("a"))
