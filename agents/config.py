@@ -94,6 +94,17 @@ class WallboardSettings(Group):
         return Door(**dict(self))
 
 
+class GrafanaSettings(Group):
+    """Where `occ grafana` finds its Grafana, and who asks there; where that finds Prometheus and the runbooks."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^@\s]+$")] = "http://127.0.0.1:3000"
+    token_file: Path | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    prometheus_url: Annotated[str, Field(pattern=r"^https?://[^@\s]+$")] = "http://127.0.0.1:9090"
+    runbooks_url: Annotated[str, Field(pattern=r"^https?://[^@\s]*[^/@\s]$")] = "https://occ.example/runbooks"
+
+
 class CentreSettings(Group):
     """A control room, and the sources (`//<centre>/<system>`) without which it counts as blind."""
 
@@ -176,6 +187,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     web: WebSettings = WebSettings()
     wallboard: WallboardSettings = WallboardSettings()
+    grafana: GrafanaSettings = GrafanaSettings()
     centres: dict[Name, CentreSettings] = {}
     accept_any_centre: bool = False
     queues: Annotated[dict[Name, QueueSettings], BeforeValidator(_with_defaults)] = {}

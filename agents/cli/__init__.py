@@ -13,6 +13,7 @@ COMMANDS = {
     "config": "Print the settings in force.",
     "demo": "Run the whole system on this machine with a lively simulated control room.",
     "figures": "Compute every figure from files of events, without Kafka.",
+    "grafana": "Give a Grafana the dashboards, and mark moments in its graphs.",
     "profile": "Tell the worker what is usual at each hour of the week.",
     "prompts": "The recordings that announcements are made of.",
     "publish": "Send a file of events to Kafka at the recorded pace or faster.",
