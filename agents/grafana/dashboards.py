@@ -303,8 +303,8 @@ def _announcements() -> Dashboard:
             ),
             Panel(
                 title="Promises kept",
-                about="Of the last 50 callers who were told a time, those answered by then. Under 70 % a queue speaks "
-                "positions only, until it is at 80 % again.",
+                about="Of the last 50 callers who were told a time, those answered by then. Under 70 % a queue "
+                "speaks positions only, until it is at 80 % again.",
                 unit="percentunit",
                 kind="stat",
                 steps=((None, BAD), (0.7, WARNING), (0.85, GOOD)),

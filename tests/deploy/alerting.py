@@ -229,8 +229,13 @@ def _routes(route: Config) -> Iterator[Config]:
         yield from _routes(child)
 
 
-def alertmanager_config(webhook_port: int, mail_port: int, *, night: bool = False) -> Config:
-    """The shipped configuration for a test; `night` says which half of the day it is."""
+def alertmanager_config(
+    webhook_port: int, mail_port: int, *, night: bool = False, as_shipped: bool = False
+) -> Config:
+    """The shipped configuration for a test; `night` says which half of the day it is.
+
+    `as_shipped` waits as long as the shipped configuration does.
+    """
     config: Config = load(ALERTMANAGER / "alertmanager.yml")
     config["global"]["smtp_smarthost"] = f"127.0.0.1:{mail_port}"
     config["templates"] = [str(ALERTMANAGER / "templates" / "*.tmpl")]
@@ -241,7 +246,7 @@ def alertmanager_config(webhook_port: int, mail_port: int, *, night: bool = Fals
             hook["url"] = f"http://127.0.0.1:{webhook_port}{urllib.parse.urlsplit(hook['url']).path}"
     for route in _routes(config["route"]):
         quicker = {"group_wait": "200ms", "group_interval": "200ms", "repeat_interval": "1h"}
-        route.update({name: value for name, value in quicker.items() if name in route})
+        route.update({name: value for name, value in quicker.items() if name in route and not as_shipped})
     return config
 
 
@@ -256,18 +261,26 @@ def running_alertmanager(folder: Path, config: Config) -> Iterator[Server]:
 
 
 @contextmanager
-def running_prometheus(folder: Path, scraped_port: int, alertmanager: Server) -> Iterator[Server]:
-    """A Prometheus with the shipped rules that asks 127.0.0.1:`scraped_port` for metrics five times a second."""
+def running_prometheus(
+    folder: Path, scraped_port: int, alertmanager: Server, rules: Path | None = None, *, as_shipped: bool = False
+) -> Iterator[Server]:
+    """A Prometheus with the shipped rules that asks 127.0.0.1:`scraped_port` for metrics five times a second.
+
+    `rules` replaces the shipped rules/ folder; `as_shipped` looks no more often than the shipped configuration does.
+    """
     port = free_port()
     config = load(PROMETHEUS / "prometheus.yml")
-    config["global"] |= {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"}
-    config["rule_files"] = [str(PROMETHEUS / name) for name in config["rule_files"]]
+    if not as_shipped:
+        config["global"] |= {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"}
+    folders = {"rules": rules or PROMETHEUS / "rules", "alerts": PROMETHEUS / "alerts"}
+    config["rule_files"] = [str(folders[Path(name).parent.name] / Path(name).name) for name in config["rule_files"]]
     [manager] = config["alerting"]["alertmanagers"]
     address = urllib.parse.urlsplit(alertmanager.url).netloc
     manager["static_configs"] = [{"targets": [address]}]
     targets = {"occ-worker": f"127.0.0.1:{scraped_port}", "prometheus": f"127.0.0.1:{port}", "alertmanager": address}
     for job in config["scrape_configs"]:
-        job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
+        # The wallboard and whoever else is scraped besides are not part of the chain.
+        job["static_configs"] = [{"targets": [targets[name]]}] if (name := job["job_name"]) in targets else []
     path = folder / "prometheus.yml"
     path.write_text(json.dumps(config))
     arguments = (

@@ -255,8 +255,8 @@ def test_planned_work_is_silenced_as_documented(start: Start):
     [centre] = [word.removeprefix("centre=") for word in words if word.startswith("centre=")]
     send(
         server,
-        alert("DataOld", severity="page", centre=centre),
-        alert("DataOld", severity="page", centre="elsewhere"),
+        alert("DataOld", severity="page", about="blind", centre=centre),
+        alert("DataOld", severity="page", about="blind", centre="elsewhere"),
     )
     assert received.next("/page")["groupLabels"] == {"centre": "elsewhere"}
     eventually(lambda: any(held["status"]["silencedBy"] for held in server.get("/api/v2/alerts")), "it is silenced")

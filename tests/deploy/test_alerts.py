@@ -14,6 +14,7 @@ from agents.gate import Refusals
 from agents.metrics import WorkerCollector
 from stream.engine import Engine
 from stream.profile import Profile
+from stream.promises import Judged
 from tests.deploy.alerting import PROMETHEUS, load
 from tests.deploy.tools import ROOT, run, tool
 from tests.feed import CENTRE, answered, ended, heartbeat, left, offered, queued, us, wrapped_up
@@ -135,6 +136,7 @@ def registry() -> CollectorRegistry:
     arrivals = [offered("call-e", 0, service="999"), queued("e", 0, queue="999"), answered("e", 12)]
     arrivals += [offered("call-n", 1), queued("n", 1), answered("n", 3), ended("n", 30), wrapped_up("n", 40)]
     engine.apply([*arrivals, left("gone", 9), queued("gone", 2), heartbeat(58)], now)
+    engine.rooms[CENTRE].queues["101"].promises.score(Judged(now, now, "kept"))
     partition = SimpleNamespace(engine=engine, newest_appended_at=us(50))
     shell: Any = SimpleNamespace(
         partitions={0: partition}, restore_seconds=0.0, tools=SimpleNamespace(refusals=Refusals())

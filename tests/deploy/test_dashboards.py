@@ -38,9 +38,9 @@ QUERIES = [
 ]
 
 
-def filled_in(expr: str) -> str:
+def filled_in(expr: str, centre: str = "west-mercia") -> str:
     """A query as Grafana would send it."""
-    values = {"$centre": "west-mercia", "$queue": ".+", "$__rate_interval": "1m"}
+    values = {"$centre": centre, "$queue": ".+", "$__rate_interval": "1m"}
     for name, value in values.items():
         expr = expr.replace(name, value)
     return expr
