@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from agents import clients
+from agents.announcer_lookout import Counted, look_at
+from agents.lookout import Lookout
 from schemas.codec import encode
 from schemas.events import AnnouncementOutcomeName
 from schemas.outputs import Command
@@ -39,16 +41,23 @@ async def announce(
     *,
     source: str | None = None,
     topic: str = ANNOUNCEMENTS.name,
+    lookout: Lookout | None = None,
 ) -> None:
     """Speak every command for `source` (None: for any) through `driver`, until cancelled; `say` gets a line of each.
 
     Raises KafkaUnreachable, and what the driver raises when it cannot go on.
     """
+    lookout = lookout or Lookout()
     async with (
         clients.producer(servers) as producer,
         clients.member(servers, group_of(source), topic) as consumer,
-        _Speaking(Announcer(source), driver, producer, say) as speaking,
+        _Speaking(Announcer(source), driver, producer, say, Counted(lookout.registry)) as speaking,
     ):
+
+        async def connection() -> AIOKafkaProducer:
+            return producer
+
+        look_at(lookout, driver, connection)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(driver.run(speaking))
@@ -62,7 +71,12 @@ class _Speaking:
     """One announcer at work: what a driver tells is decided on at once; reports follow in their order."""
 
     def __init__(
-        self, announcer: Announcer, driver: Driver, producer: AIOKafkaProducer, say: Callable[[str], None]
+        self,
+        announcer: Announcer,
+        driver: Driver,
+        producer: AIOKafkaProducer,
+        say: Callable[[str], None],
+        counted: Counted,
     ) -> None:
         self._announcer = announcer
         self._driver = driver
@@ -70,6 +84,7 @@ class _Speaking:
         self._say = say
         self._ended: asyncio.Queue[Ended] = asyncio.Queue()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._counted = counted
 
     async def __aenter__(self) -> "_Speaking":
         return self
@@ -108,7 +123,7 @@ class _Speaking:
 
     def left_queue(self, channel: str) -> None:
         for ident in self._announcer.left_queue(channel, _now()):
-            self._do(self._driver.stop(ident))
+            self._do(self._stop_in_time(ident))
 
     def say_why(self, channel: str, outcome: AnnouncementOutcomeName) -> None:
         self._end(self._announcer.say_why(channel, outcome, _now()))
@@ -142,12 +157,17 @@ class _Speaking:
             self._do(self._driver.stop(end.command.id))
             self._ended.put_nowait(end)
 
+    async def _stop_in_time(self, ident: str) -> None:
+        with self._counted.stops.time():
+            await self._driver.stop(ident)
+
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
     async def _send(self, end: Ended) -> None:
+        self._counted.outcomes.labels(end.outcome).inc()
         if end.outcome != "played":
             why = f" ({end.why})" if end.why else ""
             self._say(f"{_about(end.command)} {end.command.kind} {end.outcome}{why}")

@@ -10,6 +10,8 @@ import logging
 from pathlib import Path
 from time import time_ns
 
+from agents.bridge_lookout import look_at
+from agents.lookout import Lookout
 from agents.outbox import Outbox
 from schemas.topics import EVENTS
 from telephony.asterisk_ami import Translator
@@ -33,14 +35,20 @@ async def hear_asterisk(
     system: str,
     origins: OriginsFile | None = None,
     topic: str = EVENTS.name,
+    lookout: Lookout | None = None,
 ) -> None:
-    """Hear the switch until cancelled. Raises InUseError, KeyFileError and LoginRefusedError."""
+    """Hear the switch until cancelled; `lookout` shows how that goes.
+
+    Raises InUseError, KeyFileError and LoginRefusedError.
+    """
     with Spool(folder / "spool") as spool:
         ratchet = Ratchet.open(folder / "keys", _now())
         calls = MemoryFile(folder / "calls.json")
         outbox = Outbox(servers, spool, centre, topic=topic)
         translator = Translator(centre, system, ratchet, origins=origins or NOWHERE, memory=calls.load())
         bridge = Bridge(account, translator, outbox.put, calls.save)
+        if lookout is not None:
+            look_at(lookout, bridge, outbox, spool)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(outbox.run())
             tending = group.create_task(_tend(ratchet, origins))

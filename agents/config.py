@@ -70,6 +70,13 @@ class WebSettings(Group):
     port: Annotated[int, Field(ge=1, le=65_535)] = 6066
 
 
+class LookoutSettings(Group):
+    """Where a bridge or an announcer serves /health and /metrics; 0 is any free port. It asks for no password."""
+
+    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)]
+
+
 _DOOR = Door()
 
 
@@ -186,6 +193,8 @@ class Settings(BaseSettings):
 
     kafka: KafkaSettings = KafkaSettings()
     web: WebSettings = WebSettings()
+    bridge: LookoutSettings = LookoutSettings(port=6067)
+    announcer: LookoutSettings = LookoutSettings(port=6068)
     wallboard: WallboardSettings = WallboardSettings()
     grafana: GrafanaSettings = GrafanaSettings()
     centres: dict[Name, CentreSettings] = {}

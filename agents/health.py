@@ -5,12 +5,12 @@ passes by itself.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from agents.partition import Partition
-from agents.producer import Producer
 from agents.shell import Shell
 from schemas.health import Check, Health
 from schemas.moments import SECOND
@@ -25,7 +25,7 @@ async def worker_health(shell: Shell, lag: Callable[[int], int], now: int) -> He
     """The health of a worker at `now` (µs); `lag` gives a partition's records that are not applied yet."""
     return Health(
         {
-            "kafka": await kafka(shell.tools.producer),
+            "kafka": await kafka(shell.tools.producer.get),
             "partitions": _partitions(shell),
             "progress": _progress(shell.tools.progress.still_seconds),
             "lag": _lag(shell, lag, now),
@@ -33,11 +33,11 @@ async def worker_health(shell: Shell, lag: Callable[[int], int], now: int) -> He
     )
 
 
-async def kafka(producer: Producer) -> Check:
+async def kafka(connect: Callable[[], Awaitable[AIOKafkaProducer]]) -> Check:
     """Whether Kafka tells us at this moment what it has."""
     try:
         async with asyncio.timeout(KAFKA_ANSWERS_WITHIN_SECONDS):
-            connection = await producer.get()
+            connection = await connect()
             await connection.client.fetch_all_metadata()
     except (KafkaError, OSError, TimeoutError):
         return Check("failing", f"Kafka does not answer within {KAFKA_ANSWERS_WITHIN_SECONDS:.0f} s")

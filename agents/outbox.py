@@ -33,6 +33,14 @@ class Outbox:
         self._empty = asyncio.Event()
         self._away = False
         self.lost = 0
+        """Events lost since the spool was full; 0 when it has room."""
+        self.taken_total = 0
+        self.lost_total = 0
+
+    @property
+    def away(self) -> bool:
+        """Whether Kafka takes nothing at present."""
+        return self._away
 
     def put(self, events: Sequence[Event]) -> None:
         """Have `events` sent. When the spool is full they are lost, which is said."""
@@ -40,7 +48,9 @@ class Outbox:
             if not self.lost:
                 log.error("the spool is full: events are lost until Kafka takes some")
             self.lost += len(events)
+            self.lost_total += len(events)
             return
+        self.taken_total += len(events)
         if self.lost:
             log.error("the spool has room again: %d events were lost", self.lost)
             self.lost = 0

@@ -64,6 +64,8 @@ class Bridge:
         self._listed: dict[str, asyncio.Future[None]] = {}
         self._callers: list[int] = []
         self._stamped = True
+        self.answered_at: int | None = None
+        """When the switch last answered whatever it was asked, in µs."""
 
     async def run(self) -> None:
         """Until cancelled. Raises LoginRefusedError when not even the first login succeeds."""
@@ -142,7 +144,8 @@ class Bridge:
                 await self._list(connection, "CoreShowChannels", "CoreShowChannelsComplete")
             self._callers.clear()
             await self._list(connection, "QueueSummary", "QueueSummaryComplete")
-            self._hand_on([self._translator.heartbeat(sum(self._callers), time_ns() // 1_000)])
+            self.answered_at = time_ns() // 1_000
+            self._hand_on([self._translator.heartbeat(sum(self._callers), self.answered_at)])
             beats += 1
             await asyncio.sleep(next_at - loop.time())
 

@@ -13,7 +13,8 @@ from agents.announcer import announce
 from agents.cli.bridge import Address
 from agents.cli.running import until_stopped
 from agents.cli.translate import centre_option, system_option
-from agents.config import load
+from agents.config import Settings, load
+from agents.lookout import Lookout, watched
 from telephony.asterisk_ari import AriDriver, Interface, ReplacedError
 from telephony.asterisk_bridge import Account, LoginRefusedError
 from telephony.asterisk_chanspy import ChanSpyDriver
@@ -61,13 +62,14 @@ def command(
     """Speak what the worker decides to waiting callers, until stopped.
 
     The driver `log` prints each line instead, takes as long as saying it would, and reports the outcome. The others
-    speak to callers of one switch, while they wait there, and fall silent when they are answered.
+    speak to callers of one switch, while they wait there, and fall silent when they are answered. How it fares is at
+    /health and /metrics of 127.0.0.1:6068, or where OCC_ANNOUNCER__PORT says.
     """
-    servers = load().bootstrap_servers
+    settings = load()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     if driver == "log":
-        _run(servers, LogDriver(), None)
+        _run(settings, LogDriver(), None)
         return
     if secret_file is None:
         raise click.UsageError(f"--driver {driver} needs --secret-file.")
@@ -80,13 +82,19 @@ def command(
         if sounds is not None and driver == "ami"
         else AriDriver(Interface(_allowed_url(ari, plain_text), user, secret), watch)
     )
-    _run(servers, speaking, f"//{centre}/{system}")
+    _run(settings, speaking, f"//{centre}/{system}")
 
 
-def _run(servers: str, driver: Driver, source: str | None) -> None:
+def _run(settings: Settings, driver: Driver, source: str | None) -> None:
     click.echo("Announcing; Ctrl-C stops.", err=True)
+    lookout = Lookout()
+
+    async def speak() -> None:
+        async with watched(settings.announcer, lookout, "OCC_ANNOUNCER__PORT"):
+            await announce(settings.bootstrap_servers, driver, _print, source=source, lookout=lookout)
+
     try:
-        asyncio.run(until_stopped(announce(servers, driver, _print, source=source)))
+        asyncio.run(until_stopped(speak()))
     except (LoginRefusedError, ReplacedError) as error:
         raise click.ClickException(str(error)) from None
 

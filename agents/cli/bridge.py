@@ -10,6 +10,7 @@ from agents.bridge import hear_asterisk
 from agents.cli.running import until_stopped
 from agents.cli.translate import centre_option, system_option
 from agents.config import load
+from agents.lookout import Lookout, watched
 from telephony.asterisk_bridge import Account, LoginRefusedError
 from telephony.origins import FaultyTableError, OriginsFile
 from telephony.ratchet import KeyFileError
@@ -68,20 +69,27 @@ def asterisk(
 
     While Kafka is away events wait on disk; while the switch is away it is knocked on again and again. Callers'
     numbers never leave this process: pseudonyms do, under keys in the folder that change every day. A second bridge
-    on the same switch gets a copy of the folder's file `keys` before it starts.
+    on the same switch gets a copy of the folder's file `keys` before it starts. How it fares is at /health and
+    /metrics of 127.0.0.1:6067, or where OCC_BRIDGE__PORT says.
     """
     settings = load()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the outbox says what matters of it, once
+    lookout = Lookout()
+
+    async def hear() -> None:
+        async with watched(settings.bridge, lookout, "OCC_BRIDGE__PORT"):
+            await hear_asterisk(
+                Account(*ami, user, secret_file.read_text().strip()),
+                settings.bootstrap_servers,
+                folder or settings.cache / "bridge" / centre / system,
+                centre=centre,
+                system=system,
+                origins=OriginsFile(origins) if origins else None,
+                lookout=lookout,
+            )
+
     try:
-        hearing = hear_asterisk(
-            Account(*ami, user, secret_file.read_text().strip()),
-            settings.bootstrap_servers,
-            folder or settings.cache / "bridge" / centre / system,
-            centre=centre,
-            system=system,
-            origins=OriginsFile(origins) if origins else None,
-        )
-        asyncio.run(until_stopped(hearing))
+        asyncio.run(until_stopped(hear()))
     except (FaultyTableError, InUseError, KeyFileError, LoginRefusedError, OSError) as error:
         raise click.ClickException(str(error)) from None

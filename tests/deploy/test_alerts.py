@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from agents.config import WebSettings
+from agents.announcer_lookout import Counted
+from agents.config import Settings
 from agents.gate import Refusals
 from agents.metrics import WorkerCollector
 from stream.engine import Engine
@@ -85,10 +86,17 @@ def test_the_configuration_is_accepted_and_finds_every_rule():
     assert len(re.findall(r"SUCCESS: \d+ rules? found", printed)) == len(RULES) + len(ALERTS)
 
 
-def test_the_worker_is_scraped_where_it_serves():
+def test_everything_is_scraped_where_it_serves():
     jobs = {job["job_name"]: job["static_configs"] for job in load(PROMETHEUS / "prometheus.yml")["scrape_configs"]}
-    web = WebSettings()
-    assert jobs["occ-worker"] == [{"targets": [f"{web.host}:{web.port}"]}]
+    settings = Settings()
+    served = {
+        "occ-worker": settings.web,
+        "occ-bridge": settings.bridge,
+        "occ-announcer": settings.announcer,
+        "occ-wallboard": settings.wallboard,
+    }
+    for job, place in served.items():
+        assert jobs[job] == [{"targets": [f"{place.host}:{place.port}"]}]
 
 
 def test_what_the_rules_ask_for_is_what_the_worker_exports():
@@ -130,7 +138,7 @@ def rules() -> Iterator[dict[str, Any]]:
 
 
 def registry() -> CollectorRegistry:
-    """What a worker serves after a minute in which every figure got a value."""
+    """What a worker serves after a minute in which every figure got a value, and an announcer."""
     engine = Engine(Profile(centres=frozenset({CENTRE})))
     now = us(60)
     arrivals = [offered("call-e", 0, service="999"), queued("e", 0, queue="999"), answered("e", 12)]
@@ -143,6 +151,7 @@ def registry() -> CollectorRegistry:
     )
     registry = CollectorRegistry()
     registry.register(WorkerCollector(shell, lambda: now, lambda _: 1))
+    Counted(registry)
     return registry
 
 

@@ -44,7 +44,7 @@ def faults(compose: Compose) -> Iterator[str]:
         for port in service.get("ports", ()):
             if not (isinstance(port, str) and port.startswith("127.0.0.1:")):
                 yield f"{name} opens {port} beyond the loopback"
-        if not re.search(r":\d+\.\d+\.\d+", service.get("image", "")):
+        if not re.search(r":v?\d+\.\d+\.\d+", service.get("image", "")):
             yield f"{name} runs an image that is not pinned"
         if "build" in service and not (ROOT / service["build"]["dockerfile"]).exists():
             yield f"{name} is built from a file that does not exist"
@@ -92,11 +92,20 @@ def test_compose_runs_the_kafka_that_the_tests_ran_with(compose: Compose) -> Non
 
 
 def test_commands_of_the_compose_file_are_commands_of_occ(compose: Compose) -> None:
-    commands = {name: service["command"] for name, service in compose["services"].items() if "command" in service}
+    commands = {name: service["command"] for name, service in compose["services"].items() if "build" in service}
     assert {command[0] for command in commands.values()} <= COMMANDS.keys()
     for command in commands.values():
         shown = CliRunner().invoke(main, [*command, "--help"])
         assert shown.exit_code == 0, shown.output
+
+
+def test_whoever_shares_the_hosts_network_listens_on_the_loopback(compose: Compose) -> None:
+    services = compose["services"]
+    for name in ("prometheus", "alertmanager"):
+        [address] = [word for word in services[name]["command"] if word.startswith("--web.listen-address=")]
+        assert address.startswith("--web.listen-address=127.0.0.1:")
+    assert "--cluster.listen-address=" in services["alertmanager"]["command"]
+    assert services["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
 
 
 def test_settings_of_the_compose_file_are_accepted(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
