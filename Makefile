@@ -30,7 +30,7 @@ pbx: ## Build a real Asterisk into .cache/asterisk, for the tests and the demo
 prompts: setup ## Speak the recordings that announcements are made of, into .cache/prompts
 	@$(BIN)/occ prompts speak .cache/prompts
 
-bench: setup ## Measure what an event costs in the core, and what 500 screens cost
+bench: setup ## Measure speed, beside the barest way to do the same
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.wallboard
 

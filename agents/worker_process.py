@@ -25,6 +25,11 @@ class WorkerProcess:
         self.log = log
         self._environment = environment
 
+    @property
+    def pid(self) -> int:
+        """The process that runs at present."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         self._process = self._start()
         return self

@@ -1,61 +1,102 @@
-"""What an event costs in the core, beside the barest thing one can do with it, in one run.
-
-`python -m bench [--json]`: CPU time of `orjson.loads` alone, of the codec, and of the engine, over the same simulated
-half day, taken in turn in slices so that all meet the same machine. It does not measure Kafka or the shell.
-"""
+"""`python -m bench`: what the system costs and how soon it speaks, beside the barest way to do so, in one run."""
 
 import json
-import sys
-import time
-from datetime import UTC, datetime
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import orjson
+import click
+from rich.console import Console
+from rich.table import Table
 
-from schemas.codec import Arrival, decode, encode
-from stream.engine import Engine
-from stream.profile import Profile
-from telephony.room import SimulationConfig
-from telephony.simulator import Simulation
+from agents.cli.running import Interruptible
+from bench import backlog, core, live
+from bench.place import Place, opened
 
-ROUNDS = 3
-SLICE = 1_000
+IN_KAFKA: dict[str, Callable[[Place, Callable[[str], None]], dict[str, Any]]] = {
+    "backlog": backlog.measure,
+    "live": live.measure,
+}
+PARTS = ("core", *IN_KAFKA)
 
 
-def main() -> None:
-    """Measure and print."""
-    config = SimulationConfig(starts_at=datetime(2026, 11, 24, 6, tzinfo=UTC), hours=12, scale=4)
-    lines = [encode(event) for event in Simulation(config, seed=1).events()]
-    rounds = sorted((_measure(lines) for _ in range(ROUNDS)), key=lambda spent: spent["engine"] / spent["orjson"])
-    median = rounds[ROUNDS // 2]
-    result = {
-        "events": len(lines),
-        "microseconds_per_event": {name: round(spent / len(lines) * 1e6, 2) for name, spent in median.items()},
-        "times_orjson": {name: round(spent / median["orjson"], 2) for name, spent in median.items()},
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+@click.option("--json", "as_json", is_flag=True, help="Print only the JSON.")
+def main(parts: tuple[str, ...], as_json: bool) -> None:
+    """Measure PARTS, or all of them; print a table, then one line of JSON.
+
+    core: CPU of the codec and the engine, beside orjson alone.
+
+    backlog: events per CPU second of one worker on a million events in a real Kafka, beside a bare aiokafka and
+    orjson loop.
+
+    live: time from an event's append to the command and to the board that follow, at 500 events a second, beside a
+    bare echo.
+
+    All of it takes some five minutes, needs Linux and 2 GB of disk, and leaves nothing behind.
+    """
+    chosen = parts or PARTS
+    results: dict[str, Any] = {"machine": _machine()}
+    with Interruptible():
+        if "core" in chosen:
+            results["core"] = core.measure(_say)
+        for name in IN_KAFKA:
+            if name in chosen:
+                _say(f"{name}: starting Kafka")
+                with opened() as place:
+                    results[name] = IN_KAFKA[name](place, _say)
+    if not as_json:
+        Console().print(_table(results))
+    click.echo(json.dumps(results))
+
+
+def _say(what: str) -> None:
+    click.echo(what, err=True)
+
+
+def _machine() -> dict[str, Any]:
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "cpus": os.cpu_count(),
+        "model": models[0].partition(":")[2].strip() if models else platform.machine(),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1),
     }
-    if "--json" not in sys.argv:
-        for name in median:
-            microseconds, times = result["microseconds_per_event"][name], result["times_orjson"][name]
-            print(f"{name:8} {microseconds:8.2f} µs an event {times:8.2f} × orjson")
-    print(json.dumps(result))
 
 
-def _measure(lines: list[bytes]) -> dict[str, float]:
-    spent = {"orjson": 0.0, "codec": 0.0, "engine": 0.0}
-    engine = Engine(Profile())
-    for start in range(0, len(lines), SLICE):
-        part = lines[start : start + SLICE]
-        began = time.process_time()
-        for line in part:
-            orjson.loads(line)
-        read = time.process_time()
-        arrivals = [arrival for line in part if isinstance(arrival := decode(line), Arrival)]
-        decoded = time.process_time()
-        engine.apply(arrivals, arrivals[-1].at)
-        applied = time.process_time()
-        spent["orjson"] += read - began
-        spent["codec"] += decoded - read
-        spent["engine"] += applied - decoded
-    return spent
+def _table(results: dict[str, Any]) -> Table:
+    table = Table("what", "measured", "beside", "ratio", "target")
+    if spent := results.get("core"):
+        of, times = spent["microseconds_per_event"], spent["times_orjson"]
+        for name in ("codec", "engine"):
+            beside = f"orjson: {of['orjson']} µs"
+            table.add_row(f"{name}: CPU an event", f"{of[name]} µs", beside, f"{times[name]} times it", "")
+    if spent := results.get("backlog"):
+        rounds = spent["ratio_of_each_round"]
+        table.add_row(
+            "worker on a backlog: CPU an event",
+            f"{spent['worker_microseconds_per_event']} µs",
+            f"bare loop: {spent['bare_microseconds_per_event']} µs",
+            f"{spent['ratio']} of its speed ({min(rounds)} to {max(rounds)})",
+            f"≥ {spent['target']}",
+        )
+    if spent := results.get("live"):
+        for name, target in spent["target_p99_ms"].items():
+            table.add_row(
+                f"{name} at {spent['events_per_second']} events/s: p50, p99",
+                _waits(spent[f"{name}_ms"]),
+                f"bare echo: {_waits(spent['bare_echo_ms'])}",
+                "",
+                f"p99 < {target} ms",
+            )
+    return table
+
+
+def _waits(spread: dict[str, int]) -> str:
+    return f"{spread['p50']}, {spread['p99']} ms" if spread["visits"] else "none"
 
 
 if __name__ == "__main__":
