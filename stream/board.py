@@ -4,6 +4,7 @@ Figures are by name and window; moments are RFC 3339, durations seconds, and wha
 the window of all that lies within the horizon: it equals `occ figures --window whole` at the same moment.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.moments import SECOND, rfc3339
@@ -20,7 +21,7 @@ VISITS_SHOWN_MAX = 200
 def board_of(room: Room, now: int, epoch: int) -> dict[str, Any]:
     """The whole board of `room` at `now`, which also moves its windows there."""
     calls = _rolling(room.call_windows, now)
-    tallies = calls.tallies()
+    call_formulas = figures.call_formulas(room.services)
     handlers = room.handlers.counts(now)
     queues = [_queue(room, queue, handlers, now) for _, queue in sorted(room.queues.items())]
     return {
@@ -29,13 +30,9 @@ def board_of(room: Room, now: int, epoch: int) -> dict[str, Any]:
         "epoch": epoch,
         "feed": _feed(room, now),
         "queues": queues,
-        "calls": {
-            name: {
-                formula.name: figures.value_of(formula, tallies[name])
-                for formula in figures.call_formulas(room.services)
-            }
-            for name in WINDOW_NAMES
-        },
+        "calls": calls.shown(
+            lambda tally: {formula.name: figures.value_of(formula, tally) for formula in call_formulas}
+        ),
         "coverage": {name: _coverage(room, calls.start_of(name), now) for name in WINDOW_NAMES},
         "headless": len(room.headless),
         "ring_backs_due": _ring_backs(room, now),
@@ -91,11 +88,10 @@ def _ring_backs(room: Room, now: int) -> dict[str, Any]:
     }
 
 
-def _queue(room: Room, queue: Queue, handlers: dict[tuple[str, str], int], now: int) -> dict[str, Any]:
+def _queue(room: Room, queue: Queue, handlers: Mapping[tuple[str, str], int], now: int) -> dict[str, Any]:
     windows = _rolling(queue.windows, now)
     target = queue.target
     since = queue.line.oldest_since
-    tallies = windows.tallies()
     return {
         "queue": queue.name,
         "service": target.service,
@@ -113,7 +109,7 @@ def _queue(room: Room, queue: Queue, handlers: dict[tuple[str, str], int], now: 
             "oldest_wait_red_seconds": _seconds(target.oldest_wait_red),
             "announce": target.announce,
         },
-        "windows": {name: _values(tallies[name]) for name in WINDOW_NAMES},
+        "windows": windows.shown(_values),
         "handlers": {state: n for (name, state), n in sorted(handlers.items()) if name == queue.name},
         "announcements": {
             f"{kind}_{outcome}": count for (kind, outcome), count in sorted(queue.counters.announcements.items())

@@ -158,12 +158,11 @@ def staffing(handlers: Handlers, now: int) -> dict[str, Staff]:
     """By queue: who is staffed. A handler who is on a break, logged out or not heard of is not."""
     present: dict[str, list[str]] = {}
     before: dict[str, int] = {}
-    for ident in handlers.known():
-        state, queues = handlers.now(ident, now)
-        staffed = state in STAFFED
+    for ident, place in handlers.places(now).items():
+        staffed = place.state in STAFFED
         earlier = handlers.said_at(ident, now - STAFF_LOOK_BACK)
         staffed_before = staffed if earlier is None else earlier in STAFFED
-        for queue in queues:
+        for queue in place.queues:
             if staffed:
                 present.setdefault(queue, []).append(ident)
             before[queue] = before.get(queue, 0) + staffed_before

@@ -12,7 +12,7 @@ from typing import Literal
 from schemas.moments import SECOND
 from stream import tally as t
 from stream.profile import QueueTarget
-from stream.quantiles import nearest_rank
+from stream.quantiles import nearest_ranks
 from stream.tally import Tally
 
 Unit = Literal["count", "ratio", "seconds"]
@@ -186,7 +186,8 @@ def percentiles(tally: Tally) -> list[tuple[str, int | None, int]]:
     result = []
     for name, counts in (("wait", everyone), ("wait_answered", answered)):
         total = sum(counts.values())
-        result += [(f"{name}_p{percent}", nearest_rank(counts, total, percent), total) for percent in PERCENTILES]
+        waits = nearest_ranks(counts, total, PERCENTILES)
+        result += [(f"{name}_p{percent}", wait, total) for percent, wait in zip(PERCENTILES, waits, strict=True)]
     return result
 
 

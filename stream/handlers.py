@@ -8,8 +8,10 @@ handler not heard of for 60 s beyond the rhythm of its source's snapshots is `un
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import NamedTuple
 
 from schemas.events import HandlerNow
 from schemas.moments import MINUTE, SECOND
@@ -62,17 +64,34 @@ class Snapshot:
         return None if self.previous_at is None else self.at - self.previous_at
 
 
+class Place(NamedTuple):
+    """Where a handler counts: the state (or `unknown`), the queues, and until when that is so if nothing is heard."""
+
+    state: str
+    queues: tuple[str, ...]
+    until: int | None
+
+
 class Handlers:
     """All handlers of one control room."""
 
-    __slots__ = ("by_id", "snapshots")
+    __slots__ = ("_changed", "_counted_at", "_counts", "_places", "_turns", "by_id", "snapshots")
 
     def __init__(self) -> None:
         self.by_id: dict[str, Handler] = {}
         self.snapshots: dict[str, Snapshot] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self._counted_at = 0
+        self._places: dict[str, Place] = {}
+        """Where each handler is in `_counts`."""
+        self._changed: set[str] = set()
+        """Those of whom something was heard since they were counted."""
+        self._turns: list[tuple[int, str]] = []
+        """A heap of (from when on a handler may count otherwise, though nothing is heard of them; who)."""
 
     def get(self, ident: str) -> Handler | None:
-        """The handler, made when first heard of; None when there are too many."""
+        """The handler, of whom something is heard; made the first time, None when there are too many."""
+        self._changed.add(ident)
         handler = self.by_id.get(ident)
         if handler is None and len(self.by_id) < HANDLERS_MAX:
             handler = self.by_id[ident] = Handler()
@@ -104,6 +123,7 @@ class Handlers:
                 known.previous_at = previous_at
                 return
         self.snapshots[source] = Snapshot(at, ident, {handler.handler: handler for handler in handlers}, previous_at)
+        self._changed.update(self.by_id, self._places, self.snapshots[source].handlers)
 
     def in_queues(self, handler: Handler, known: tuple[int, str], queues: tuple[str, ...] | None) -> None:
         """Take what an event said at `known` of a handler's queues, unless something newer is known."""
@@ -111,14 +131,53 @@ class Handlers:
             handler.queues_known = known
             handler.queues = queues
 
-    def now(self, ident: str, now: int) -> tuple[str, tuple[str, ...]]:
-        """(state or `unknown`, queues) of a handler at `now`: the newest word of events and snapshots."""
+    def counts(self, now: int) -> Mapping[tuple[str, str], int]:
+        """How many handlers are in each (queue, state) at `now`; not to be changed."""
+        self._bring_to(now)
+        return self._counts
+
+    def places(self, now: int) -> Mapping[str, "Place"]:
+        """The place at `now` of everybody who is in a queue, by the newest word of events and snapshots."""
+        self._bring_to(now)
+        return self._places
+
+    def _bring_to(self, now: int) -> None:
+        changed = self._changed
+        if now < self._counted_at:
+            changed.update(self._places)
+        self._counted_at = now
+        turns = self._turns
+        while turns and turns[0][0] <= now:
+            changed.add(heappop(turns)[1])
+        for ident in changed:
+            self._count(ident, now)
+        changed.clear()
+
+    def _count(self, ident: str, now: int) -> None:
+        counts = self._counts
+        before = self._places.pop(ident, None)
+        if before is not None:
+            for queue in before.queues:
+                place = (queue, before.state)
+                counts[place] -= 1
+                if not counts[place]:
+                    del counts[place]
+        found = self._place(ident, now)
+        for queue in found.queues:
+            counts[queue, found.state] = counts.get((queue, found.state), 0) + 1
+        if found.queues or found.until is not None:
+            self._places[ident] = found
+        if found.until is not None and (before is None or before.until != found.until):
+            heappush(self._turns, (found.until, ident))
+
+    def _place(self, ident: str, now: int) -> "Place":
         handler = self.by_id.get(ident) or Handler()
         heard, name, last_source = (0, ""), UNKNOWN, None
         index = bisect_left(handler.states, (now + 1) * _RANKS)
         if index:
             at, rank = divmod(handler.states[index - 1], _RANKS)
             heard, name, last_source = (at, ""), STATES[rank], handler.sources[index - 1]
+        until = handler.states[index] // _RANKS if index < len(handler.states) else None
         queues, queues_known = handler.queues, (handler.queues_known[0], "")
         rhythm: int | None = None
         for source, snapshot in self.snapshots.items():
@@ -132,29 +191,19 @@ class Handlers:
                 name = listed.state if listed is not None else "logged_out"
             if listed is not None and (snapshot.at, source) > queues_known:
                 queues, queues_known = listed.queues, (snapshot.at, source)
-        if rhythm is not None and now - heard[0] > SILENT_AFTER + rhythm:
-            name = UNKNOWN
-        return name, queues
-
-    def known(self) -> set[str]:
-        """Everybody anything is known of."""
-        listed = (ident for snapshot in self.snapshots.values() for ident in snapshot.handlers)
-        return {*self.by_id, *listed}
+        if rhythm is not None:
+            silent_from = heard[0] + SILENT_AFTER + rhythm + 1
+            if now >= silent_from:
+                name = UNKNOWN
+            else:
+                until = silent_from if until is None else min(until, silent_from)
+        return Place(name, queues, until)
 
     def said_at(self, ident: str, at: int) -> str | None:
         """The state of a handler at `at` by their own events alone; None when there was none by then."""
         handler = self.by_id.get(ident)
         index = 0 if handler is None else bisect_left(handler.states, (at + 1) * _RANKS)
         return STATES[handler.states[index - 1] % _RANKS] if handler is not None and index else None
-
-    def counts(self, now: int) -> dict[tuple[str, str], int]:
-        """How many handlers are in each (queue, state) at `now`."""
-        counts: dict[tuple[str, str], int] = {}
-        for ident in self.known():
-            state, queues = self.now(ident, now)
-            for queue in queues:
-                counts[queue, state] = counts.get((queue, state), 0) + 1
-        return counts
 
     def prune(self, before: int) -> None:
         """Forget states older than `before`, but for the last one, and handlers nobody has heard of since."""
@@ -163,6 +212,7 @@ class Handlers:
             spoken_of = handler.queues_known[0] >= before or (handler.answered and handler.answered[-1][0] >= before)
             if index == len(handler.states) and not spoken_of:
                 del self.by_id[ident]
+                self._changed.add(ident)
                 continue
             del handler.states[: max(0, index - 1)], handler.sources[: max(0, index - 1)]
             del handler.answered[: bisect_left(handler.answered, (before, ""))]

@@ -7,7 +7,7 @@ sample or a merging digest would not do; no maintained library offers removal at
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 RELATIVE_ERROR = 0.01
 _EXACT_BELOW = 100
@@ -39,14 +39,17 @@ def value_of(bucket: int) -> int:
     return (2 * lowest * upper + (lowest + upper) // 2) // (lowest + upper)
 
 
-def nearest_rank(counts: Mapping[int, int], total: int, percent: int) -> int | None:
-    """The `percent`-th percentile in µs by nearest rank over bucket `counts`; None when there is no value."""
+def nearest_ranks(counts: Mapping[int, int], total: int, percents: Iterable[int]) -> list[int | None]:
+    """The percentiles in µs by nearest rank over bucket `counts`, `percents` rising; None when there is no value."""
     if total <= 0:
-        return None
-    rank = max(1, -(-percent * total // 100))
-    seen = 0
-    for bucket in sorted(counts):
-        seen += counts[bucket]
-        if seen >= rank:
-            return value_of(bucket)
-    return None
+        return [None for _ in percents]
+    found: list[int | None] = []
+    buckets = iter(sorted(counts))
+    bucket = seen = 0
+    for percent in percents:
+        rank = max(1, -(-percent * total // 100))
+        while seen < rank:
+            bucket = next(buckets)
+            seen += counts[bucket]
+        found.append(value_of(bucket))
+    return found

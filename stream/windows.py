@@ -10,7 +10,7 @@ Neither knows what an atom means.
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,11 +23,14 @@ ROLLING = {"5m": 300, "15m": 900, "30m": 1800, "60m": 3600, "6h": 6 * 3600}
 RETAINED_SECONDS = 48 * 3600
 HORIZON = 48 * HOUR
 WINDOW_NAMES = (*ROLLING, "today", "retained")
+_RING_NAMES = (*ROLLING, "retained")
 
 _LENGTHS = (*ROLLING.values(), RETAINED_SECONDS)
 _PACKED_AFTER = tuple(ROLLING).index("60m")
 """Minutes that left this ring are kept packed: two days of atoms take a tenth of the memory."""
 _MINUTE = 60
+
+Shown = TypeVar("Shown")
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Atom]).decode
@@ -71,7 +74,11 @@ class RollingWindows:
         "_loose",
         "_packed",
         "_rings",
+        "_shown",
+        "_stale_from",
+        "_sums",
         "_today",
+        "_today_is_stale",
         "clock",
     )
 
@@ -90,6 +97,11 @@ class RollingWindows:
         self._today: Tally = {}
         self._day_starts_second = 0
         self._day_ends = 0
+        self._sums: list[Tally] = [{} for _ in _LENGTHS]
+        """Of each ring and those inside it, right for the rings before `_stale_from`."""
+        self._stale_from = 0
+        self._today_is_stale = True
+        self._shown: dict[str, Any] = {}
 
     def add(self, atom: Atom) -> None:
         self._changes[atom] = self._changes.get(atom, 0) + 1
@@ -129,6 +141,7 @@ class RollingWindows:
                 if before < atom[0] <= now:
                     fold(newest, atom, 1)
                     fold(self._today, atom, 1)
+                    self._stale_from, self._today_is_stale = 0, True
         for index, length in enumerate(_LENGTHS):
             self._move_edge(index, last + 1 - length)
         if now >= self._day_ends:
@@ -144,14 +157,28 @@ class RollingWindows:
         return merged(self._rings[: list(ROLLING).index(window) + 1])
 
     def tallies(self) -> dict[str, Tally]:
-        """The sums of every window as of the clock."""
-        result: dict[str, Tally] = {}
-        running: Tally = {}
-        for name, ring in zip((*ROLLING, "retained"), self._rings, strict=True):
-            running = merged((running, ring))
-            result[name] = running
-        result["today"] = self._today
-        return result
+        """The sums of every window as of the clock; not to be changed."""
+        sums = self._sums
+        for index in range(self._stale_from, len(sums)):
+            sums[index] = merged((sums[index - 1], self._rings[index])) if index else dict(self._rings[0])
+            self._shown.pop(_RING_NAMES[index], None)
+        self._stale_from = len(sums)
+        return {**dict(zip(_RING_NAMES, sums, strict=True)), "today": self._today}
+
+    def shown(self, values: Callable[[Tally], Shown]) -> dict[str, Shown]:
+        """`values` of the sums of every window, computed anew only where they changed since it was last asked.
+
+        Whoever asks has to ask for the same `values` each time.
+        """
+        tallies = self.tallies()
+        if self._today_is_stale:
+            self._shown.pop("today", None)
+            self._today_is_stale = False
+        shown = self._shown
+        for name in WINDOW_NAMES:
+            if name not in shown:
+                shown[name] = values(tallies[name])
+        return {name: shown[name] for name in WINDOW_NAMES}
 
     def amount(self, window: str, field: int) -> int:
         """The sum of one field over a rolling window, as of the clock."""
@@ -166,12 +193,14 @@ class RollingWindows:
         return (self.clock // SECOND + 1 - length) * SECOND
 
     def _fold(self, second: int, atom: Atom, sign: int) -> None:
-        for ring, edge in zip(self._rings, self._edges, strict=True):
+        for index, edge in enumerate(self._edges):
             if second >= edge:
-                fold(ring, atom, sign)
+                fold(self._rings[index], atom, sign)
+                self._stale_from = min(self._stale_from, index)
                 break
         if second >= self._day_starts_second:
             fold(self._today, atom, sign)
+            self._today_is_stale = True
 
     def _move_edge(self, index: int, edge: int) -> None:
         leaving = self._seconds(self._edges[index], edge)
@@ -179,6 +208,7 @@ class RollingWindows:
         ring = self._rings[index]
         older = self._rings[index + 1] if index + 1 < len(self._rings) else None
         for second in leaving:
+            self._stale_from = min(self._stale_from, index)
             for atom in self._cells[second]:
                 fold(ring, atom, -1)
                 if older is not None:
@@ -192,6 +222,7 @@ class RollingWindows:
         self._day_ends = next_day_start(now)
         self._day_starts_second = day_start(now) // SECOND
         self._today = {}
+        self._today_is_stale = True
         for second in self._seconds(self._day_starts_second, now // SECOND + 1):
             for atom in self._cells[second]:
                 if atom[0] <= now:

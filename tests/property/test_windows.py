@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.moments import HOUR, SECOND, parse
-from stream.quantiles import bucket_of, nearest_rank, value_of
+from stream.quantiles import bucket_of, nearest_ranks, value_of
 from stream.tally import Atom, total
 from stream.windows import RETAINED_SECONDS, ROLLING, FixedWindows, RollingWindows, day_start, next_day_start
 
@@ -95,7 +95,7 @@ def test_a_percentile_is_within_one_per_cent_of_the_exact_one(waits: list[int], 
     for wait in waits:
         counts[bucket_of(wait)] = counts.get(bucket_of(wait), 0) + 1
     exact = sorted(waits)[max(1, -(-percent * len(waits) // 100)) - 1]
-    told = nearest_rank(counts, len(waits), percent)
+    [told] = nearest_ranks(counts, len(waits), [percent])
     assert told is not None
     assert abs(told - exact) * 100 <= exact
 
