@@ -7,8 +7,8 @@ from schemas.moments import SECOND
 COALESCE = SECOND // 50
 """Changes that follow the first one so soon are in the same board."""
 GAP = SECOND // 10
-GAP_CATCHING_UP = SECOND // 2
 SILENCE_MAX = 2 * SECOND
+"""Also the gap while catching up, when what is shown is old anyway."""
 REST_FOR_COST = 5
 """A board that took so long to make is followed by a rest of so many times that, whatever else is due."""
 
@@ -34,7 +34,7 @@ class Pace:
         latest = self.written_at + SILENCE_MAX
         if self.changed_at is None:
             return max(latest, rested_at)
-        gap = GAP_CATCHING_UP if catching_up else GAP
+        gap = SILENCE_MAX if catching_up else GAP
         return max(rested_at, min(latest, max(self.changed_at + COALESCE, self.written_at + gap)))
 
     def write(self, now: int, cost: int) -> None:

@@ -30,7 +30,7 @@ from stream.engine import Effects, Engine
 log = logging.getLogger(__name__)
 
 STEP_RECORDS_MAX = 1_000
-"""As many are applied before the loop gets a turn: some 10 ms."""
+"""As many are taken before the loop gets a turn: some 10 ms."""
 SLICES_IN_FLIGHT_MAX = 2
 TICK_EVERY = SECOND // 5
 APPEND_EVERY = SECOND
@@ -211,23 +211,25 @@ class Partition:
 
     async def _apply(self, records: Sequence[Record]) -> None:
         tools = self._tools
+        effects = Effects()
         for start in range(0, len(records), STEP_RECORDS_MAX):
+            if start:
+                await asyncio.sleep(0)
             part = records[start : start + STEP_RECORDS_MAX]
             sifted = tools.gate.sift(part)
-            now = self._advance()
-            effects = self.engine.apply(sifted.arrivals, now)
-            self._take(effects, now)
+            effects.refused.clear()
+            self.engine.take(sifted.arrivals, self._advance(), effects)
             refused = sifted.refused
             refused += [(sifted.records[index], refusal) for index, refusal in effects.refused]
             self._pending.refused += refused
             tools.refusals.count(len(part) - len(refused), [refusal.reason for _, refusal in refused])
-            last = part[-1]
-            self.newest_appended_at = last.timestamp * 1_000
             self._times.note(part[0].offset, part[0].timestamp * 1_000)
-            self.next = last.offset + 1
             tools.progress.made(len(part))
-            if start + STEP_RECORDS_MAX < len(records):
-                await asyncio.sleep(0)
+        now = self._advance()
+        self.engine.settle(now, effects)
+        self._take(effects, now)
+        self.newest_appended_at = records[-1].timestamp * 1_000
+        self.next = records[-1].offset + 1
 
     def _take(self, effects: Effects, now: int) -> None:
         self._pending.add(effects)

@@ -91,6 +91,12 @@ class Engine:
     def apply(self, arrivals: Sequence[Arrival], now: int) -> Effects:
         """Take events, settle what they changed and decide what follows, as of `now`."""
         effects = Effects()
+        self.take(arrivals, now, effects)
+        self.settle(now, effects)
+        return effects
+
+    def take(self, arrivals: Sequence[Arrival], now: int, effects: Effects) -> None:
+        """Take events, of which nothing follows before `settle` is called with the same `effects`."""
         rooms = self.rooms
         centre, room = "", None
         for index, arrival in enumerate(arrivals):
@@ -107,10 +113,12 @@ class Engine:
         if arrivals:
             for centre in effects.changed:
                 rooms[centre].liveness.applied_up_to(arrivals[-1].appended_at)
+
+    def settle(self, now: int, effects: Effects) -> None:
+        """Settle what was taken and decide what follows: dearly for few events, cheaply for many at once."""
         for centre in effects.changed:
-            rooms[centre].settle(now)
+            self.rooms[centre].settle(now)
             self._decide(centre, now, effects)
-        return effects
 
     def tick(self, now: int) -> Effects:
         """Do what only the passing of time asks for."""
