@@ -45,7 +45,8 @@ WARM_START = timedelta(minutes=10)
 """The room has been open for so long when it is first seen."""
 HOURS_MAX = 30 * 24
 SCALE = 12
-"""A caller every three seconds, and a queue to be told about."""
+SICK = 0.3
+"""A caller every three seconds, and so many of the staff away that there is a queue to be told about."""
 SETTLE_SECONDS_MAX = 60.0
 LOOK_EVERY_SECONDS = 0.2
 
@@ -151,7 +152,7 @@ async def _run(place: Place, worker: WorkerProcess, console: Console, seconds: f
 
 def _simulation(centre: str) -> Simulation:
     now = datetime.now(UTC)
-    room = SimulationConfig(centre=centre, starts_at=now - WARM_START, hours=HOURS_MAX, scale=SCALE)
+    room = SimulationConfig(centre=centre, starts_at=now - WARM_START, hours=HOURS_MAX, scale=SCALE, sick=SICK)
     return Simulation(always_busy(room), seed=now.microsecond)
 
 
