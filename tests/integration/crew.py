@@ -74,7 +74,8 @@ class Crew:
 
     # Workers -----------------------------------------------------------------------------------------------------
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
+        """A worker that takes any control room, unless `settings` say otherwise."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -91,6 +92,7 @@ class Crew:
                     "OCC_KAFKA__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
                     "OCC_ACCEPT_ANY_CENTRE": "true",
                     "OCC_WEB__PORT": str(port),
+                    **settings,
                 },
                 stdout=log,
                 stderr=log,
@@ -213,6 +215,26 @@ class Crew:
             await self._check_commands(partition, counts)
         return counts
 
+    async def check_audit(self) -> int:
+        """What `occ figures` says of the same events in a file is on the final boards; returns how many figures."""
+        compared = 0
+        for partition in range(PARTITIONS):
+            events = await self.records(EVENTS.name, partition)
+            for centre, board in (await self.boards(partition)).items():
+                path = self.folder / f"{centre}.jsonl"
+                path.write_bytes(
+                    b"\n".join(each.value for each in events if each.key == centre.encode() and each.value)
+                )
+                told = await asyncio.to_thread(_figures, path, board["as_of"])
+                shown = {
+                    (queue["queue"], figure): value
+                    for queue in board["queues"]
+                    for figure, value in queue["windows"]["retained"].items()
+                }
+                compared += sum(key in told for key in shown)
+                assert {key: value for key, value in shown.items() if told.get(key, value) != value} == {}
+        return compared
+
     async def _check_commands(self, partition: int, counts: dict[str, int]) -> None:
         decided = {}
         for state in (await self.log_says(partition))[1].values():
@@ -229,6 +251,16 @@ class Crew:
         assert all(len(contents) == 1 for contents in published.values()), "one id, two contents"
         assert {ident: {content} for ident, content in decided.items()} == published
         counts["commands"] += len(decided)
+
+
+def _figures(path: Path, as_of: str) -> dict[tuple[str, str], Any]:
+    """(queue, figure) and value as `occ figures` prints them."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "agents.cli", "figures", path, "--as-of", as_of, "--window", "whole", "--json"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    return {(row["queue"], row["figure"]): row["value"] for row in orjson.loads(printed)["figures"]}
 
 
 def at(board: Mapping[str, Any]) -> int:

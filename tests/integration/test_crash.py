@@ -15,6 +15,7 @@ from tests.integration.crew import Crew, eventually, moments
 
 SEED = 20261124
 TAKEOVER_SECONDS_MAX = 15
+BROKER_DIES_BEFORE_KILL = 2
 
 
 @pytest.fixture
@@ -23,13 +24,16 @@ async def crew(tmp_path: Path) -> AsyncIterator[Crew]:
         yield crew
 
 
-async def test_five_kills_at_random_moments_change_no_figure(crew: Crew) -> None:
+async def test_five_kills_at_random_moments_and_a_dead_broker_change_no_figure(crew: Crew) -> None:
     worker = crew.start_worker()
     ringing = asyncio.create_task(crew.ring(200_000, per_second=6_000, seed=SEED))
     owners: set[str] = set()
-    for pause in moments(SEED, 5, (0.0, 1.5)):
+    for number, pause in enumerate(moments(SEED, 5, (0.0, 1.5))):
         owners |= await crew.owned(without=owners)
         await asyncio.sleep(pause)
+        if number == BROKER_DIES_BEFORE_KILL:
+            await asyncio.to_thread(crew.broker.kill)
+            await asyncio.to_thread(crew.broker.start)
         worker.kill()
         worker.wait()
         worker = crew.start_worker()
@@ -38,6 +42,7 @@ async def test_five_kills_at_random_moments_change_no_figure(crew: Crew) -> None
     counts = await crew.check()
     assert counts["events"] >= 200_000
     assert counts["commands"] > 100
+    assert await crew.check_audit() > 400
     assert worker.poll() is None, crew.said(worker)
 
 
@@ -45,7 +50,7 @@ async def test_worker_stopped_past_its_session_and_revived_writes_nothing_that_c
     #  one:  owns ─ appends ■ ················· revived: fenced ─ joins again
     #  two:            takes over ─ owns ─ ■ at its marker ···· revived
     one = crew.start_worker()
-    ringing = asyncio.create_task(crew.ring(60_000, per_second=1_500, seed=SEED))
+    ringing = asyncio.create_task(crew.ring(40_000, per_second=1_500, seed=SEED))
     owner_one = await crew.owned(without=set())
     two = crew.start_worker()
     held = crew.hold_at(one, "appended")
