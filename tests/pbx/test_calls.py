@@ -33,7 +33,7 @@ _VERBS = {
 def agree(room: Room) -> None:
     """Every join and every outcome that was said is in the queue_log at its second, and none besides.
 
-    queue_log knows the second in which a line was written, which may be just after that of the event.
+    queue_log knows the second in which a line was written; that is done beside the event, a moment before or after.
     """
     calls = {event.data.call for event in room.of(CallOffered)}
     theirs = sorted(
@@ -47,7 +47,7 @@ def agree(room: Room) -> None:
     said += [(event, event.data.reason) for event in room.of(VisitLeft)]
     ours = sorted((*queues[event.data.visit], what, micros(event.time) // SECOND) for event, what in said)
     assert [each[:3] for each in ours] == [each[:3] for each in theirs]
-    assert all(0 <= row[3] - our[3] <= 1 for our, row in zip(ours, theirs, strict=True))
+    assert all(-1 <= row[3] - our[3] <= 2 for our, row in zip(ours, theirs, strict=True))
 
 
 async def test_answered_call_is_told_from_its_arrival_to_its_end(room: Room) -> None:

@@ -106,6 +106,7 @@ class Served(Browser):
         self.audit_works = True
         self.checks: dict[str, Check] = {}
         self.fault: Exception | None = None
+        self._ended = False
 
     async def __aenter__(self) -> Self:
         self._serving = serve(self.door, self.hub, self._audit, self._checks)
@@ -114,7 +115,13 @@ class Served(Browser):
 
     async def __aexit__(self, *_: object) -> None:
         await super().__aexit__()
-        await self._serving.__aexit__(None, None, None)
+        await self.end()
+
+    async def end(self) -> None:
+        """End the server, now or with the context."""
+        if not self._ended:
+            self._ended = True
+            await self._serving.__aexit__(None, None, None)
 
     async def _audit(self, record: AuditRecord) -> None:
         if not self.audit_works:

@@ -1,0 +1,57 @@
+"""A wallboard server that shows a simulated room, and a page of a real browser on it."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from schemas.boards import Board
+from tests.browser.chromium import chromium
+from tests.browser.simulated import busy_boards
+from tests.wallboard.served import Served
+from wallboard.door import Door
+
+Open = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture(scope="session")
+def boards() -> list[Board]:
+    """A busy hour of one room, a board a minute."""
+    return busy_boards()
+
+
+@pytest.fixture
+async def wall() -> AsyncIterator[Served]:
+    """A server without any board yet."""
+    async with Served(Door(port=0)) as served:
+        yield served
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def opened(browser: Browser, wall: Served) -> Open:
+    """`await opened(view="supervisor", size=(1280, 720))` opens the page with these settings; no error may occur."""
+
+    async def open_page(*, size: tuple[int, int] = (1920, 1080), motion: str = "no-preference", **kept: Any) -> Page:
+        context = await browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            reduced_motion=motion,  # type: ignore[arg-type]
+        )
+        await context.add_init_script(
+            f"if (!localStorage.getItem('occ-wallboard')) localStorage.setItem('occ-wallboard', '{json.dumps(kept)}')"
+        )
+        page = await context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        await page.goto(wall.url)
+        return page
+
+    return open_page

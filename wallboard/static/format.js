@@ -1,0 +1,34 @@
+// Numbers as people read them. What is not known is said, and is never 0.
+
+import { word } from './words.js';
+
+export function seconds(value) {
+  if (value === null || value === undefined) return word('no_data');
+  const whole = Math.floor(value);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  const rest = String(whole % 60).padStart(2, '0');
+  if (minutes < 60) return `${minutes}:${rest}`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`;
+}
+
+export function share(value) {
+  if (value === null || value === undefined) return word('no_data');
+  // 99.96 % is not 100 %, and 0.04 % is not 0 %.
+  const percent = value * 100;
+  const rounded = Math.round(percent);
+  if ((rounded === 100 && percent < 100) || (rounded === 0 && percent > 0)) return `${percent < 50 ? '<1' : '>99'} %`;
+  return `${rounded} %`;
+}
+
+export function clock(at) {
+  return new Date(at).toLocaleTimeString('en-GB', { hour12: false, timeZone: 'Europe/London' });
+}
+
+// element('td', { class: 'x' }, 'text', node): text is always a text node, so no name can be markup.
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(key, value);
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
