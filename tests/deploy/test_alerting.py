@@ -78,11 +78,12 @@ def test_an_emergency_caller_who_waits_reaches_the_pager_in_words(chain: Chain):
     chain.page.samples[OLDEST_999] = 0
     [fired] = told["alerts"]
     assert fired["labels"]["alertname"] == "EmergencyCallerWaiting"
-    assert "runbooks" not in fired["labels"]
+    assert not {"runbooks", "dashboards"} & fired["labels"].keys()
     assert fired["annotations"] == {
         "summary": "west-mercia: an emergency caller has waited 45s",
         "description": "The longest-waiting caller of queue 999 has waited 45s, beyond the limit of this queue.",
         "runbook_url": "https://occ.example/runbooks/EmergencyCallerWaiting.md",
+        "dashboard_url": "https://grafana.example/d/occ-control-room?var-centre=west-mercia&viewPanel=2",
     }
 
 

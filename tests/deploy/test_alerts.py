@@ -17,6 +17,7 @@ from stream.engine import Engine
 from stream.profile import Profile
 from stream.promises import Judged
 from tests.deploy.alerting import PROMETHEUS, load
+from tests.deploy.test_dashboards import RENDERED
 from tests.deploy.tools import ROOT, run, tool
 from tests.feed import CENTRE, answered, ended, heartbeat, left, offered, queued, us, wrapped_up
 
@@ -48,8 +49,11 @@ def test_an_alert_says_what_happens_whom_it_is_for_and_where_help_is(name: str):
     assert alert["labels"]["severity"] in {"page", "duty_manager", "ticket"} or name == ALWAYS_FIRES
     assert alert["labels"]["owner"] in {"control-room", "platform"}
     assert alert["labels"]["about"] in {"callers", "blind", "system"}
-    assert alert["annotations"].keys() == {"summary", "description", "runbook_url"}
+    assert alert["annotations"].keys() == {"summary", "description", "runbook_url", "dashboard_url"}
     assert alert["annotations"]["runbook_url"] == f"{{{{ $externalLabels.runbooks }}}}/{name}.md"
+    link = re.fullmatch(r".*\.dashboards \}\}/d/([\w-]+)\?.*viewPanel=(\d+)", alert["annotations"]["dashboard_url"])
+    assert link is not None
+    assert int(link[2]) in {panel["id"] for panel in RENDERED[link[1]]["panels"]}
     told = alert["annotations"]["summary"] + alert["annotations"]["description"]
     assert "$value" in told or name in {ALWAYS_FIRES, "MetricsAbsent"}
 
