@@ -3,6 +3,9 @@
 import os
 import shutil
 import subprocess
+from typing import NoReturn
+
+import pytest
 
 
 class UnobtainableError(Exception):
@@ -21,3 +24,21 @@ def obtain(program: str, package: str) -> None:
         )
     if not shutil.which(program):
         raise UnobtainableError(f"{program} cannot be had: Debian's package {package} could not be installed.")
+
+
+def require(program: str, package: str) -> str:
+    """The path of `program`, installed if need be; the test does not go on without it."""
+    try:
+        obtain(program, package)
+    except UnobtainableError as error:
+        do_without(str(error))
+    found = shutil.which(program)
+    assert found is not None
+    return found
+
+
+def do_without(message: str) -> NoReturn:
+    """Skip the test, or let it fail where everything has to run."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from schemas.boards import Board
-from tests.browser.chromium import chromium
 from tests.browser.simulated import busy_boards
+from tests.packages import require
 from tests.wallboard.served import Served
 from wallboard.door import Door
 
@@ -32,7 +32,8 @@ async def wall() -> AsyncIterator[Served]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        path = require("chromium", "chromium")
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         await browser.close()
 

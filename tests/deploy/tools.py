@@ -9,7 +9,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.packages import UnobtainableError, do_without
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("prometheus", "prometheus-alertmanager")
@@ -26,19 +26,12 @@ TEMPLATES = Path("/usr/share/prometheus/alertmanager")
 """Debian's Alertmanager does not start without its own templates in this very place."""
 
 
-class UnobtainableError(Exception):
-    """The programs cannot be had here; the message says why."""
-
-
 def tool(name: str) -> str:
     """The path of a program. Where it cannot be had the test is skipped, or fails where everything has to run."""
     try:
         return _obtain(name)
     except UnobtainableError as error:
-        message = f"{name} is missing: install Debian's {' and '.join(PACKAGES)}, or put it on PATH. {error}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+        do_without(f"{name} is missing: install Debian's {' and '.join(PACKAGES)}, or put it on PATH. {error}")
 
 
 def run(name: str, *arguments: str | Path) -> str:

@@ -9,7 +9,7 @@ from agents import topics
 from agents.broker import Broker
 from schemas.topics import EVENTS
 from tests.integration.conftest import broker, make_topic
-from tests.packages import UnobtainableError, obtain
+from tests.packages import UnobtainableError, require
 from tests.pbx.phones import Phones
 from tests.pbx.room import Room
 from tests.pbx.switch import Switch, build
@@ -27,9 +27,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
     """Shared by all tests; whoever ends it starts it again before the test ends."""
+    require("sipp", "sip-tester")
     try:
         asterisk = build()
-        obtain("sipp", "sip-tester")
     except UnobtainableError as error:
         _missing.append(str(error))
         pytest.skip(str(error))

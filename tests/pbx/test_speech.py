@@ -10,7 +10,7 @@ from agents import topics
 from agents.broker import Broker
 from telephony.espeak import speak_all
 from telephony.prompts import FOLDER
-from tests.packages import obtain
+from tests.packages import require
 from tests.pbx.ears import ALIKE, Ears, Samples, alike, recording
 from tests.pbx.phones import Phones
 from tests.pbx.speech import Line, Speech
@@ -32,8 +32,8 @@ async def speech(switch: Switch, prompts: Path, phones: Phones, broker: Broker) 
 
 @pytest.fixture(scope="session")
 def spoken_prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    obtain("espeak-ng", "espeak-ng")
-    obtain("sox", "sox")
+    require("espeak-ng", "espeak-ng")
+    require("sox", "sox")
     folder = tmp_path_factory.mktemp("prompts")
     for _ in speak_all(folder):
         pass
