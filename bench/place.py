@@ -59,13 +59,16 @@ def opened() -> Iterator[Place]:
     with (
         tempfile.TemporaryDirectory(prefix="occ-bench-") as folder,
         Broker(Path(folder) / "kafka") as broker,
-        socket.socket() as probe,
     ):
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
         asyncio.run(topics.create(broker.bootstrap, PARTITIONS_DEFAULT, 1))
-        yield Place(broker.bootstrap, Path(folder), port)
+        yield Place(broker.bootstrap, Path(folder), free_port())
+
+
+def free_port() -> int:
+    """A port of the loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def cpu_seconds(pid: int) -> float:

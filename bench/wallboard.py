@@ -11,7 +11,6 @@ time from a visit's append to the first board that lists it, are compared with a
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from agents.broker import Broker
 from agents.config import FILE_VARIABLE, PREFIX
 from agents.live import run_live
 from agents.reader import Reader, Record
+from bench.place import cpu_seconds, free_port
 from bench.screens import open_screens
 from schemas.boards import Board
 from schemas.codec import Arrival, decode
@@ -95,7 +95,7 @@ def _say(what: str) -> None:
 async def _run(place: Place, say: Callable[[str], None]) -> dict[str, Any]:
     boards = _boards()
     rooms = _busy_rooms()
-    settings = {f"{PREFIX}ACCEPT_ANY_CENTRE": "true", f"{PREFIX}WEB__PORT": str(_free_port())}
+    settings = {f"{PREFIX}ACCEPT_ANY_CENTRE": "true", f"{PREFIX}WEB__PORT": str(free_port())}
     with place.running("worker", **settings) as worker:
         async with clients.producer(place.servers) as producer, clients.producer(place.servers) as of_boards:
             feeds = [asyncio.create_task(run_live(room, producer)) for room in rooms]
@@ -141,9 +141,9 @@ def _shares(waits: list[float]) -> dict[str, float]:
 
 
 async def _phase(place: Place, worker: int, server: int) -> dict[str, Any]:
-    since, before = time.time_ns() // 1_000, (_cpu_seconds(worker), _cpu_seconds(server))
+    since, before = time.time_ns() // 1_000, (cpu_seconds(worker), cpu_seconds(server))
     await asyncio.sleep(MEASURED_SECONDS)
-    until, after = time.time_ns() // 1_000, (_cpu_seconds(worker), _cpu_seconds(server))
+    until, after = time.time_ns() // 1_000, (cpu_seconds(worker), cpu_seconds(server))
     return {
         "worker_cores": round((after[0] - before[0]) / MEASURED_SECONDS, 2),
         "server_cores": round((after[1] - before[1]) / MEASURED_SECONDS, 2),
@@ -214,18 +214,6 @@ def _busy_rooms() -> list[Simulation]:
         for number in range(BUSY_ROOMS)
     ]
     return [Simulation(always_busy(room), seed) for seed, room in enumerate(rooms)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _cpu_seconds(pid: int) -> float:
-    """CPU time, user and system, of all threads of a process so far; to 10 ms."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_mb(pid: int) -> int:
