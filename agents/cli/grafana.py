@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agents.grafana.server import Grafana
 
 DEFAULT_FOLDER = Path("deploy/grafana/dashboards")
+OWN_FILES = "occ-"
+"""How the names of our files begin: whatever else lies in the folder is somebody else's."""
 KINDS = ("deploy", "surge", "feed_lost", "note")
 
 
@@ -42,7 +44,7 @@ def render_command(out: Path, check: bool) -> None:
     """Write the dashboards as files, with the targets of the settings in force, for Grafana to load by itself."""
     settings = load()
     wanted = {f"{uid}.json": _text(content) for uid, content in _dashboards(settings).items()}
-    there = {path.name: path.read_text(encoding="utf-8") for path in out.glob("*.json")}
+    there = {path.name: path.read_text(encoding="utf-8") for path in out.glob(f"{OWN_FILES}*.json")}
     if check:
         if there != wanted:
             names = sorted(name for name in there | wanted if there.get(name) != wanted.get(name))

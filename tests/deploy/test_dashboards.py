@@ -87,8 +87,11 @@ def test_render_says_which_files_are_old_and_removes_what_is_gone(tmp_path: Path
     checked = CliRunner().invoke(main, [*render_to, "--check"])
     assert checked.exit_code == 1
     assert "occ-demand.json, occ-gone.json" in checked.output
+    (tmp_path / "theirs.json").write_text("{}")
     CliRunner().invoke(main, render_to)
     assert CliRunner().invoke(main, [*render_to, "--check"]).exit_code == 0
+    assert not (tmp_path / "occ-gone.json").exists()
+    assert (tmp_path / "theirs.json").exists()
 
 
 @pytest.mark.parametrize("uid", RENDERED)
