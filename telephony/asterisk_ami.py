@@ -23,12 +23,13 @@ from typing import Literal, get_args
 
 from schemas.events import PRIORITY_MAX, EndedReason, Event, LeftReason, RefusedReason
 from schemas.moments import SECOND, micros
-from telephony.ami_text import MalformedError, Reading, usable_id
-from telephony.asterisk_channels import Channel, Memory, Visit, When
-from telephony.asterisk_events import SERVICES, Events
+from telephony.ami_text import read
 from telephony.asterisk_members import MEMBERS_MAX, Members
 from telephony.origins import NOWHERE, Classifier
 from telephony.pseudonyms import Pseudonyms
+from telephony.reading import MalformedError, Reading, usable_id
+from telephony.switch_channels import Channel, Memory, Visit, When
+from telephony.switch_events import SERVICES, Events, Incoming
 
 SHUTDOWN_GRACE = 15 * SECOND  # how long a stopping Asterisk waits for its channels
 RESTART_TOLERANCE = 5 * SECOND  # Uptime comes in whole seconds
@@ -127,7 +128,7 @@ class Translator:
     def feed(self, block: Mapping[str, str], received_at: int) -> list[Event]:
         """What `block`, received at `received_at` microseconds, says; nothing when it says nothing."""
         events = list(self._overdue(received_at))
-        seen = Reading.of(block, received_at)
+        seen = read(block, received_at)
         if seen.quality == "exact":
             self._behind = received_at - seen.at
         translate = _TRANSLATE.get(seen.text("Event"))
@@ -169,7 +170,7 @@ class Translator:
             self._skip("repeated")
         else:
             self._open(uniqueid, _when(seen))
-            yield self._events.offered(uniqueid, "offered", _when(seen), seen)
+            yield self._events.offered(uniqueid, "offered", _when(seen), _incoming(seen))
 
     def _find(self, uniqueid: str, seen: Reading, at: int) -> Iterator[Event]:
         """Make a channel known that is in a queue since `at` although nobody saw it ring in."""
@@ -180,7 +181,7 @@ class Translator:
             return
         arrived = When(at, "arrival")
         self._open(uniqueid, arrived)
-        yield self._events.offered(uniqueid, "offered-before", arrived, seen)
+        yield self._events.offered(uniqueid, "offered-before", arrived, _incoming(seen))
 
     def _variable(self, seen: Reading) -> Iterator[Event]:
         match seen.text("Variable"):
@@ -191,7 +192,8 @@ class Translator:
             case "OCC_DIVERTED_FROM":
                 channel = self._channel(seen)
                 if channel.arrived is not None:
-                    yield self._events.offered(channel.id, "diverted", channel.arrived, seen, seen.text("Value"))
+                    incoming = _incoming(seen, diverted_from=seen.text("Value"))
+                    yield self._events.offered(channel.id, "diverted", channel.arrived, incoming)
             case _:
                 self._skip("not_used")
 
@@ -202,7 +204,7 @@ class Translator:
             for visit in channel.undecided():
                 yield self._left(channel, visit, _LEFT[status])
         elif status in _REFUSED:
-            yield self._events.refused(channel, _REFUSED[status], _when(seen))
+            yield self._events.refused(channel.id, channel.asked_queue, _REFUSED[status], _when(seen))
 
     def _dialplan_step(self, seen: Reading) -> Iterator[Event]:
         channel = self._channel(seen)
@@ -565,6 +567,17 @@ class Translator:
 
 def _when(seen: Reading) -> When:
     return When(seen.at, seen.quality)
+
+
+def _incoming(seen: Reading, diverted_from: str = "") -> Incoming:
+    return Incoming(
+        number=seen.text("CallerIDNum"),
+        trunk=_device(seen.text("Channel")),
+        dialled=seen.text("Exten"),
+        queue=seen.text("Queue"),
+        language=seen.optional_id("Language"),
+        diverted_from=diverted_from,
+    )
 
 
 def _device(channel_name: str) -> str:

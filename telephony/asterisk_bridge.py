@@ -20,7 +20,7 @@ import msgspec
 from schemas.events import Event
 from telephony.ami_client import ANSWER_SECONDS, Connection, NoAnswerError, RefusedError, connected
 from telephony.asterisk_ami import Translator
-from telephony.asterisk_channels import Memory
+from telephony.switch_channels import Memory
 
 HEARTBEAT_SECONDS = 3
 SNAPSHOT_EVERY = 2  # heartbeats: two snapshots must be 5 s apart to prove anything

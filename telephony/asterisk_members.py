@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from schemas.events import HandlerStateName
-from telephony.ami_text import MalformedError, Reading
+from telephony.reading import MalformedError, Reading
+from telephony.switch_events import Standing
 
 MEMBERS_MAX = 2_000
 QUEUES_MAX = 32
@@ -30,15 +31,6 @@ _STATES: dict[int, HandlerStateName] = {
 }
 # Free text may hold a name or a number: only what looks like a code goes on.
 _REASON_CODE = re.compile(r"[A-Za-z][A-Za-z _-]{0,39}")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a handler is doing, and for which queues."""
-
-    state: HandlerStateName
-    queues: tuple[str, ...]
-    reason: str | None = None
 
 
 @dataclass(slots=True)

@@ -5,7 +5,8 @@ from io import BytesIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.ami_text import BLOCK_LINES_MAX, LINE_BYTES_MAX, Block, Parser, blocks, epoch_micros
+from telephony.ami_text import BLOCK_LINES_MAX, LINE_BYTES_MAX, Block, Parser, blocks
+from telephony.reading import epoch_micros
 
 
 def read(text: bytes) -> list[Block]:

@@ -12,8 +12,8 @@ from schemas.events import CallEnded, CallOffered, Event, QueueSnapshot, SourceH
 from telephony import asterisk_bridge
 from telephony.asterisk_ami import Translator
 from telephony.asterisk_bridge import Account, Bridge, LoginRefusedError, MemoryFile
-from telephony.asterisk_channels import Channel, Memory
 from telephony.pseudonyms import KeyRing
+from telephony.switch_channels import Channel, Memory
 
 RECORDED = Path(__file__).parents[1] / "data" / "asterisk" / "ami-events.txt"
 ANSWERS = {

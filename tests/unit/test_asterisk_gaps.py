@@ -7,8 +7,8 @@ import msgspec
 from schemas.events import CallEnded, CallOffered, HandlerSnapshot, VisitAnswered, VisitEnded, VisitLeft, VisitQueued
 from schemas.moments import SECOND, micros
 from telephony.asterisk_ami import Translator
-from telephony.asterisk_channels import Memory
 from telephony.origins import Origins, read
+from telephony.switch_channels import Memory
 from tests.unit.test_asterisk_ami import EIGHT, KEYS, A, B, C, Switch, caller, entry, params, second
 
 

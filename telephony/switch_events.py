@@ -1,4 +1,4 @@
-"""The canonical events of one Asterisk: what each holds, and its id.
+"""The canonical events of one switch: what each holds, and its id.
 
 An id is made of the switch's own id, what happened and when, so that whoever reports the same thing gives it the
 same id. What happened includes a reason: two listeners who conclude differently contradict each other openly, and
@@ -6,6 +6,7 @@ the processor's rules choose. Nothing is decided here.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
@@ -25,6 +26,7 @@ from schemas.events import (
     HandlerSnapshotData,
     HandlerState,
     HandlerStateData,
+    HandlerStateName,
     LeftReason,
     QueueSnapshot,
     QueueSnapshotData,
@@ -50,16 +52,35 @@ from schemas.events import (
     WaitingNow,
 )
 from schemas.moments import moment
-from telephony.ami_text import Reading
-from telephony.asterisk_channels import Channel, Visit, When
-from telephony.asterisk_members import Standing
 from telephony.origins import SHARED_BY_MANY, Classifier
 from telephony.pseudonyms import Caller, Pseudonyms
+from telephony.switch_channels import Visit, When
 
 PART_SIZE = 500  # waiting visits in one part of a snapshot: under 256 kB with the longest ids
 SERVICES: Mapping[str, str] = {"999": "999", "112": "999", "101": "101"}
 OTHER_SERVICE = "101"
 Arrived = Literal["diverted", "offered", "offered-before"]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a switch shows of a call that comes in, as it spells it: it stays here."""
+
+    number: str
+    trunk: str
+    dialled: str
+    queue: str = ""
+    language: str | None = None
+    diverted_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a handler is doing, and for which queues."""
+
+    state: HandlerStateName
+    queues: tuple[str, ...]
+    reason: str | None = None
 
 
 class Events:
@@ -79,41 +100,32 @@ class Events:
         self._services = services
         self._origins = origins
 
-    def offered(self, call: str, what: Arrived, when: When, said: Reading, diverted_from: str = "") -> Event:
-        """`said` is the block that shows the caller, and `what` how much it knows.
-
-        Of the same arrival the least id counts, so "diverted" outdoes "offered".
-        """
-        dialled, number = said.text("Exten"), said.text("CallerIDNum")
-        place = self._origins.classify(number, said.text("Channel").rpartition("-")[0], diverted_from)
+    def offered(self, call: str, what: Arrived, when: When, incoming: Incoming) -> Event:
+        """`what` says how much is known: of the same arrival the least id counts, so "diverted" outdoes "offered"."""
+        number, dialled = incoming.number, incoming.dialled
+        place = self._origins.classify(number, incoming.trunk, incoming.diverted_from)
         shared = place.origin in SHARED_BY_MANY
         caller = Caller("shared") if shared else self._pseudonyms.caller(number, when.at)
         data = CallOfferedData(
             centre=self._centre,
             time_quality=when.quality,
             call=call,
-            service=self._services.get(dialled) or self._services.get(said.text("Queue")) or OTHER_SERVICE,
+            service=self._services.get(dialled) or self._services.get(incoming.queue) or OTHER_SERVICE,
             channel="voice",
             origin=place.origin,
             site=place.site,
             department=place.department,
             # An extension nobody declared may be a private number that somebody dials outwards.
             dialled=dialled if dialled in self._services else None,
-            language=said.optional_id("Language"),
+            language=incoming.language,
             caller_tokens=caller.tokens or None,
             caller_state=caller.state,
         )
         return self._event(CallOffered, data, call, what, when)
 
-    def refused(self, channel: Channel, reason: RefusedReason, when: When) -> Event:
-        data = CallRefusedData(
-            centre=self._centre,
-            time_quality=when.quality,
-            call=channel.id,
-            reason=reason,
-            queue=channel.asked_queue,
-        )
-        return self._event(CallRefused, data, channel.id, reason, when)
+    def refused(self, call: str, queue: str | None, reason: RefusedReason, when: When) -> Event:
+        data = CallRefusedData(centre=self._centre, time_quality=when.quality, call=call, reason=reason, queue=queue)
+        return self._event(CallRefused, data, call, reason, when)
 
     def call_ended(self, call: str, when: When) -> Event:
         data = CallEndedData(centre=self._centre, time_quality=when.quality, call=call)
