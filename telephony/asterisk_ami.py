@@ -19,36 +19,22 @@ switch says afterwards, or not at all. It needs the classes call, agent, dialpla
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 from schemas.events import PRIORITY_MAX, EndedReason, Event, LeftReason, RefusedReason
-from schemas.moments import SECOND, micros
+from schemas.moments import SECOND
 from telephony.ami_text import read
 from telephony.asterisk_members import MEMBERS_MAX, Members
 from telephony.origins import NOWHERE, Classifier
 from telephony.pseudonyms import Pseudonyms
 from telephony.reading import MalformedError, Reading, usable_id
 from telephony.switch_channels import Channel, Memory, Visit, When
-from telephony.switch_events import SERVICES, Events, Incoming
+from telephony.switch_events import SERVICES, Incoming
+from telephony.translating import LISTED_TOLERANCE, SwitchTranslator, UnrelatedError
 
 SHUTDOWN_GRACE = 15 * SECOND  # how long a stopping Asterisk waits for its channels
 RESTART_TOLERANCE = 5 * SECOND  # Uptime comes in whole seconds
-LISTED_TOLERANCE = 3 * SECOND  # so does Wait
-CHANNELS_MAX = 10_000
 LISTED_MAX = 20_000
 WAIT_SECONDS_MAX = 7 * 86_400
-
-Skipped = Literal[
-    "not_used",  # an event of a kind nothing here depends on
-    "malformed",
-    "not_a_caller",
-    "unknown_call",
-    "unknown_visit",
-    "repeated",
-    "unresolved",  # a visit whose end nobody saw: the snapshots will show that it is gone
-    "incomplete_listing",
-    "no_room",
-]
 
 _NOT_CALLERS = frozenset({"Local", "Snoop", "Surrogate", "AsyncGoto", "Message", "Announcer", "Recorder", "CBAnn"})
 _BARE_UNIQUEID = re.compile(r"[0-9]+\.[0-9]+")
@@ -68,13 +54,6 @@ _REFUSED: dict[str, RefusedReason] = {
 _ENDED: dict[str, EndedReason] = {"caller": "caller", "agent": "handler", "transfer": "transfer"}
 
 
-class _UnrelatedError(Exception):
-    """A block that is well-formed and changes nothing here; `kind` says why."""
-
-    def __init__(self, kind: Skipped) -> None:
-        self.kind = kind
-
-
 @dataclass(slots=True)
 class _Listing:
     """A QueueStatus and a CoreShowChannels on their way."""
@@ -85,11 +64,8 @@ class _Listing:
     channels: set[str] = field(default_factory=set)
 
 
-class Translator:
-    """One switch's events; `feed` them in the order in which they came, `finish` at the end of a recording.
-
-    `skipped` counts the blocks that said nothing, by closed kinds. `memory` is all that another one needs to go on.
-    """
+class Translator(SwitchTranslator):
+    """One Asterisk's events."""
 
     def __init__(
         self,
@@ -101,63 +77,27 @@ class Translator:
         origins: Classifier = NOWHERE,
         memory: Memory | None = None,
     ) -> None:
+        super().__init__(centre, system, pseudonyms, services=services, origins=origins, memory=memory)
         self._system = system
-        self._events = Events(centre, system, pseudonyms, services, origins)
-        self._pseudonyms = pseudonyms
-        self.memory = memory or Memory()
         self._members = Members()
         self._listing = _Listing()
         self._behind = 0
         self._listening_since: int | None = None
-        self.events_seen = 0
-        self.newest_event_at: int | None = None
-        self.skipped: dict[Skipped, int] = dict.fromkeys(get_args(Skipped), 0)
 
-    @property
-    def _channels(self) -> dict[str, Channel]:
-        return self.memory.channels
-
-    @property
-    def calls_up(self) -> int:
-        return sum(channel.offered and channel.gone is None for channel in self._channels.values())
-
-    @property
-    def callers_queued(self) -> int:
-        return sum(visit.waiting for channel in self._channels.values() for visit in channel.visits)
-
-    def feed(self, block: Mapping[str, str], received_at: int) -> list[Event]:
-        """What `block`, received at `received_at` microseconds, says; nothing when it says nothing."""
-        events = list(self._overdue(received_at))
+    def _translate(self, block: Mapping[str, str], received_at: int) -> Iterable[Event]:
         seen = read(block, received_at)
         if seen.quality == "exact":
             self._behind = received_at - seen.at
         translate = _TRANSLATE.get(seen.text("Event"))
         if translate is None:
-            self._skip("not_used")
-        else:
-            try:
-                events.extend(translate(self, seen))
-            except MalformedError:
-                self._skip("malformed")
-            except _UnrelatedError as unrelated:
-                self._skip(unrelated.kind)
-        return self._counted(events)
+            raise UnrelatedError("not_used")
+        return translate(self, seen)
 
     def heartbeat(self, callers_queued: int, received_at: int) -> Event:
         """The switch answered at `received_at`, and counts so many callers in its queues."""
         return self._events.heartbeat(
             self.events_seen, self.calls_up, callers_queued, self.newest_event_at, self._switch_clock(received_at)
         )
-
-    def finish(self) -> list[Event]:
-        """What is still held when nothing more will come."""
-        return self._counted(list(self._overdue(None)))
-
-    def _counted(self, events: list[Event]) -> list[Event]:
-        self.events_seen += len(events)
-        for event in events:
-            self.newest_event_at = max(self.newest_event_at or 0, micros(event.time))
-        return events
 
     # Calls
 
@@ -169,8 +109,8 @@ class Translator:
         elif uniqueid in self._channels:
             self._skip("repeated")
         else:
-            self._open(uniqueid, _when(seen))
-            yield self._events.offered(uniqueid, "offered", _when(seen), _incoming(seen))
+            self._open(uniqueid, seen.when)
+            yield self._events.offered(uniqueid, "offered", seen.when, _incoming(seen))
 
     def _find(self, uniqueid: str, seen: Reading, at: int) -> Iterator[Event]:
         """Make a channel known that is in a queue since `at` although nobody saw it ring in."""
@@ -204,7 +144,7 @@ class Translator:
             for visit in channel.undecided():
                 yield self._left(channel, visit, _LEFT[status])
         elif status in _REFUSED:
-            yield self._events.refused(channel.id, channel.asked_queue, _REFUSED[status], _when(seen))
+            yield self._events.refused(channel.id, channel.asked_queue, _REFUSED[status], seen.when)
 
     def _dialplan_step(self, seen: Reading) -> Iterator[Event]:
         channel = self._channel(seen)
@@ -220,8 +160,8 @@ class Translator:
     def _hangup(self, seen: Reading) -> Iterator[Event]:
         channel = self._channel(seen)
         if channel.gone is not None:
-            raise _UnrelatedError("repeated")
-        channel.gone = _when(seen)
+            raise UnrelatedError("repeated")
+        channel.gone = seen.when
         for visit in channel.waiting():
             self._unresolved(channel, visit)
         for visit in channel.undecided():
@@ -251,9 +191,9 @@ class Translator:
     def _joined(self, seen: Reading) -> Iterator[Event]:
         uniqueid, queue, _ = self._uniqueid(seen), seen.id("Queue"), seen.id("Channel")
         yield from self._find(uniqueid, seen, seen.at)
-        channel, when = self._channels[uniqueid], _when(seen)
+        channel, when = self._channels[uniqueid], seen.when
         if when.at <= channel.joined_at:
-            raise _UnrelatedError("repeated")
+            raise UnrelatedError("repeated")
         channel.joined_at = when.at
         yield from self._moved_on(channel)
         for talked in channel.answered():
@@ -269,7 +209,7 @@ class Translator:
 
     def _left_queue(self, seen: Reading) -> Iterable[Event]:
         _, visit = self._visit(seen, lambda visit: visit.waiting)
-        visit.left = _when(seen)
+        visit.left = seen.when
         return ()
 
     def _abandon(self, seen: Reading) -> Iterable[Event]:
@@ -279,11 +219,11 @@ class Translator:
 
     def _called(self, seen: Reading) -> Iterator[Event]:
         _, visit = self._visit(seen, lambda visit: not visit.answered)
-        yield self._events.ringing(visit, _member_name(seen), _when(seen))
+        yield self._events.ringing(visit, _member_name(seen), seen.when)
 
     def _rang_out(self, seen: Reading) -> Iterator[Event]:
         _, visit = self._visit(seen, lambda _: True)
-        yield self._events.rang_out(visit, _member_name(seen), _when(seen))
+        yield self._events.rang_out(visit, _member_name(seen), seen.when)
 
     def _connected(self, seen: Reading) -> Iterator[Event]:
         _, visit = self._visit(seen, lambda visit: not visit.answered)
@@ -291,21 +231,21 @@ class Translator:
         visit.answered = True
         if len(self.memory.talking) < MEMBERS_MAX:
             self.memory.talking[self._pseudonyms.handler(name)] = visit.call
-        yield self._events.answered(visit, name, _when(seen))
+        yield self._events.answered(visit, name, seen.when)
 
     def _completed(self, seen: Reading) -> Iterator[Event]:
         try:
             channel, visit = self._visit(seen, lambda visit: visit.answered)
-        except _UnrelatedError:
+        except UnrelatedError:
             channel, visit = yield from self._answered_unheard(seen)
         self.memory.talking.pop(self._pseudonyms.handler(_member_name(seen)), None)
-        yield self._ended(channel, visit, _when(seen), _ENDED.get(seen.text("Reason").lower()))
+        yield self._ended(channel, visit, seen.when, _ENDED.get(seen.text("Reason").lower()))
 
     def _answered_unheard(self, seen: Reading) -> Generator[Event, None, tuple[Channel, Visit]]:
         """An answer given while nobody listened: the end of the conversation tells when it began."""
         answered = When(seen.at - seen.whole("TalkTime") * SECOND, "second")
         if self._listening_since is None or answered.at >= self._listening_since:
-            raise _UnrelatedError("unknown_visit")
+            raise UnrelatedError("unknown_visit")
         uniqueid, queue, name = self._uniqueid(seen), seen.id("Queue"), _member_name(seen)
         queued = When(answered.at - seen.whole("HoldTime") * SECOND, "second")
         yield from self._find(uniqueid, seen, queued.at)
@@ -321,16 +261,16 @@ class Translator:
 
     def _on_hold(self, seen: Reading) -> Iterator[Event]:
         for visit in self._talked_to(seen):
-            yield self._events.held(visit, _when(seen))
+            yield self._events.held(visit, seen.when)
 
     def _off_hold(self, seen: Reading) -> Iterator[Event]:
         for visit in self._talked_to(seen):
-            yield self._events.resumed(visit, _when(seen))
+            yield self._events.resumed(visit, seen.when)
 
     def _talked_to(self, seen: Reading) -> list[Visit]:
         """The visits that a handler's leg belongs to; a caller who presses hold is not on hold."""
         if self._uniqueid(seen) in self._channels:
-            raise _UnrelatedError("not_used")
+            raise UnrelatedError("not_used")
         return self._channel(seen, "Linkedid").answered()
 
     def _moved_on(self, channel: Channel) -> Iterator[Event]:
@@ -359,33 +299,20 @@ class Translator:
         """The switch hung up on everybody: who left without asking to did not abandon."""
         for channel in list(self._channels.values()):
             if channel.gone is not None:
-                yield from self._conclude(channel, "withdrawn")
+                yield from self._settle(channel, "withdrawn")
             elif not channel.hangup_requested:
                 for visit in channel.undecided():
                     if visit.abandon_seen:
                         yield self._left(channel, visit, "withdrawn")
 
-    def _overdue(self, received_at: int | None) -> Iterator[Event]:
-        held = self.memory.held
-        while held and (received_at is None or held[0][0] <= received_at):
-            _, uniqueid = held.pop(0)
-            if channel := self._channels.get(uniqueid):
-                yield from self._conclude(channel, "abandoned")
+    def _conclude(self, channel: Channel) -> Iterator[Event]:
+        return self._settle(channel, "abandoned")
 
-    def _conclude(self, channel: Channel, left: LeftReason) -> Iterator[Event]:
-        """Settle what was held of a channel that is gone."""
+    def _settle(self, channel: Channel, left: LeftReason) -> Iterator[Event]:
         for visit in channel.undecided():
             yield self._left(channel, visit, left)
         for visit in channel.answered():
             yield self._ended(channel, visit, channel.gone or visit.queued, None)
-        self._forget(channel)
-
-    def _over(self, channel: Channel, when: When) -> Iterator[Event]:
-        """A channel is no more whose end nobody heard: that its call is over is all that is known."""
-        for visit in list(channel.visits):
-            self._unresolved(channel, visit)
-        if channel.offered and channel.gone is None:
-            yield self._events.call_ended(channel.id, when)
         self._forget(channel)
 
     # Handlers
@@ -393,12 +320,12 @@ class Translator:
     def _member_changed(self, seen: Reading) -> Iterator[Event]:
         name = _member_name(seen)
         if standing := self._members.update(name, seen):
-            yield self._events.handler_state(name, standing, _when(seen))
+            yield self._events.handler_state(name, standing, seen.when)
 
     def _member_removed(self, seen: Reading) -> Iterator[Event]:
         name = _member_name(seen)
         if standing := self._members.remove(name, seen):
-            yield self._events.handler_state(name, standing, _when(seen))
+            yield self._events.handler_state(name, standing, seen.when)
 
     # QueueStatus
 
@@ -425,14 +352,14 @@ class Translator:
     def _bounded(self) -> Iterable[Event]:
         if self._listing.items + len(self._listing.channels) > LISTED_MAX:
             self._listing = _Listing()
-            raise _UnrelatedError("no_room")
+            raise UnrelatedError("no_room")
         return ()
 
     def _listing_complete(self, seen: Reading) -> Iterator[Event]:
         """A listing speaks only when it is whole: a caller missing from it may be concluded to be lost."""
         listing, self._listing = self._listing, _Listing(channels=self._listing.channels)
         if seen.whole("ListItems") != listing.items:
-            raise _UnrelatedError("incomplete_listing")
+            raise UnrelatedError("incomplete_listing")
         taken = self._switch_clock(seen.received_at)
         for queue, entries in listing.entries.items():
             listed: list[tuple[Visit, int | None]] = []
@@ -464,15 +391,6 @@ class Translator:
             yield self._events.priority(visit, taken)
         return visit
 
-    def _drop_unlisted(self, queue: str, listed: set[str]) -> None:
-        """A listing runs ahead of the events by a moment, so only the second absence counts."""
-        for channel in self._channels.values():
-            for visit in channel.waiting():
-                if visit.queue == queue and visit.id not in listed:
-                    visit.unlisted += 1
-                    if visit.unlisted > 1:
-                        self._unresolved(channel, visit)
-
     # CoreShowChannels
 
     def _listed_channel(self, seen: Reading) -> Iterable[Event]:
@@ -482,7 +400,7 @@ class Translator:
     def _channels_complete(self, seen: Reading) -> Iterator[Event]:
         listed, self._listing.channels = self._listing.channels, set()
         if seen.whole("ListItems") != len(listed):
-            raise _UnrelatedError("incomplete_listing")
+            raise UnrelatedError("incomplete_listing")
         for channel in list(self._channels.values()):
             if channel.id in listed or channel.gone is not None:
                 channel.unlisted = 0
@@ -505,25 +423,19 @@ class Translator:
     def _channel(self, seen: Reading, member: str = "Uniqueid") -> Channel:
         channel = self._channels.get(self._uniqueid(seen, member))
         if channel is None:
-            raise _UnrelatedError("unknown_call")
+            raise UnrelatedError("unknown_call")
         return channel
 
     def _visit(self, seen: Reading, fits: Callable[[Visit], bool]) -> tuple[Channel, Visit]:
         channel = self._channels.get(self._uniqueid(seen))
         visit = channel.visit(seen.id("Queue"), fits) if channel else None
         if channel is None or visit is None:
-            raise _UnrelatedError("unknown_visit")
+            raise UnrelatedError("unknown_visit")
         return channel, visit
 
     def _is_callers(self, channel_name: str) -> bool:
         technology = channel_name.partition("/")[0]
         return technology not in _NOT_CALLERS and self._members.at(_device(channel_name)) is None
-
-    def _open(self, uniqueid: str, arrived: When | None) -> None:
-        if len(self._channels) >= CHANNELS_MAX:
-            del self._channels[next(iter(self._channels))]
-            self._skip("no_room")
-        self._channels[uniqueid] = Channel(uniqueid, arrived)
 
     def _open_visit(self, channel: Channel, seen: Reading, queue: str, queued: When) -> Visit:
         channel.joins += 1
@@ -545,28 +457,6 @@ class Translator:
             return self._uniqueid(seen, "Linkedid")
         handler = self._members.at(_device(name))
         return self.memory.talking.get(self._pseudonyms.handler(handler), channel.id) if handler else channel.id
-
-    def _left(self, channel: Channel, visit: Visit, reason: LeftReason) -> Event:
-        channel.visits.remove(visit)
-        return self._events.left(visit, reason)
-
-    def _ended(self, channel: Channel, visit: Visit, when: When, reason: EndedReason | None) -> Event:
-        channel.visits.remove(visit)
-        return self._events.ended(visit, when, reason)
-
-    def _unresolved(self, channel: Channel, visit: Visit) -> None:
-        channel.visits.remove(visit)
-        self._skip("unresolved")
-
-    def _forget(self, channel: Channel) -> None:
-        self._channels.pop(channel.id, None)
-
-    def _skip(self, kind: Skipped) -> None:
-        self.skipped[kind] += 1
-
-
-def _when(seen: Reading) -> When:
-    return When(seen.at, seen.quality)
 
 
 def _incoming(seen: Reading, diverted_from: str = "") -> Incoming:

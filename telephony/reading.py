@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from schemas.events import TimeQuality
 from schemas.moments import SECOND
+from telephony.switch_channels import When
 
 ID_BYTES_MAX = 100  # what a switch calls things becomes part of our ids, which may have 200
 EARLIEST_SECOND = 946_684_800  # 2000-01-01
@@ -30,6 +31,10 @@ class Reading:
     at: int
     quality: TimeQuality
     received_at: int
+
+    @property
+    def when(self) -> When:
+        return When(self.at, self.quality)
 
     def text(self, member: str) -> str:
         return self.fields.get(member, "")

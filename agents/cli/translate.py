@@ -16,9 +16,10 @@ import click
 from schemas.codec import encode
 from schemas.events import Event
 from telephony.ami_text import blocks
-from telephony.asterisk_ami import Skipped, Translator
+from telephony.asterisk_ami import Translator
 from telephony.pseudonyms import KeyRing
 from telephony.reading import epoch_micros, usable_id
+from telephony.translating import Skipped
 
 SECRET = "OCC_PSEUDONYM_SECRET"  # noqa: S105
 SECRET_BYTES_MIN = 16

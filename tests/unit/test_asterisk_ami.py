@@ -26,9 +26,10 @@ from schemas.events import (
     VisitRingNoAnswer,
 )
 from schemas.moments import SECOND, micros
-from telephony.asterisk_ami import CHANNELS_MAX, LISTED_MAX, Translator
+from telephony.asterisk_ami import LISTED_MAX, Translator
 from telephony.pseudonyms import KeyRing
 from telephony.switch_events import PART_SIZE
+from telephony.translating import CHANNELS_MAX
 
 EIGHT = 1_795_507_200 * SECOND  # 2026-11-24 08:00 UTC
 KEYS = KeyRing(b"a secret for tests")
