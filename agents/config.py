@@ -26,6 +26,8 @@ from wallboard.door import Door
 
 PREFIX = "OCC_"
 FILE_VARIABLE = "OCC_CONFIG"
+SECRET_VARIABLE = "OCC_PSEUDONYM_SECRET"  # noqa: S105
+"""Read by what makes pseudonyms; no setting, so that it is in no file and never printed."""
 DEFAULT_FILE = Path("occ.toml")
 
 Origin = Literal["default", "file", "env"]
@@ -309,7 +311,7 @@ def _read_file() -> tuple[Path, dict[str, Any]]:
 
 def _unknown_variables() -> Iterator[str]:
     for name in os.environ:
-        if name.startswith(PREFIX) and name != FILE_VARIABLE:
+        if name.startswith(PREFIX) and name not in (FILE_VARIABLE, SECRET_VARIABLE):
             group = name.removeprefix(PREFIX).lower().partition("__")[0]
             if group not in Settings.model_fields:
                 yield name

@@ -64,6 +64,14 @@ class _Listing:
     channels: set[str] = field(default_factory=set)
 
 
+def call_id(system: str, uniqueid: str) -> str:
+    """The call that a channel is.
+
+    A switch without `systemname` numbers channels as every other does: its name here keeps them apart.
+    """
+    return f"{system}-{uniqueid}" if _BARE_UNIQUEID.fullmatch(uniqueid) else uniqueid
+
+
 class Translator(SwitchTranslator):
     """One Asterisk's events."""
 
@@ -416,9 +424,7 @@ class Translator(SwitchTranslator):
         return When(received_at - self._behind, "arrival")
 
     def _uniqueid(self, seen: Reading, member: str = "Uniqueid") -> str:
-        """A switch without `systemname` numbers channels as every other does: its name here keeps them apart."""
-        uniqueid = seen.id(member)
-        return f"{self._system}-{uniqueid}" if _BARE_UNIQUEID.fullmatch(uniqueid) else uniqueid
+        return call_id(self._system, seen.id(member))
 
     def _channel(self, seen: Reading, member: str = "Uniqueid") -> Channel:
         channel = self._channels.get(self._uniqueid(seen, member))

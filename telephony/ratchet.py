@@ -17,7 +17,7 @@ from typing import Self
 import msgspec
 
 from schemas.events import CallerToken
-from telephony.pseudonyms import TOKEN_BYTES, Caller, caller_state, e164, key_days
+from telephony.pseudonyms import TOKEN_BYTES, Caller, Pseudonyms, caller_state, e164, key_days
 
 KEY_BYTES = 32
 DAY = timedelta(days=1)
@@ -46,15 +46,11 @@ class Ratchet:
     @classmethod
     def open(cls, path: Path, now: int) -> Self:
         """The keys in `path` brought up to `now` (µs); new ones where there is no such file. Raises KeyFileError."""
-        try:
-            keys = msgspec.json.decode(path.read_bytes(), type=_Keys)
-        except FileNotFoundError:
+        if path.exists():
+            keys = _read(path)
+        else:
             keys = _Keys(min(key_days(now)), secrets.token_bytes(KEY_BYTES), secrets.token_bytes(KEY_BYTES))
             _write(path, keys)
-        except OSError as error:
-            raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
-        except msgspec.MsgspecError:
-            raise KeyFileError(f"{path}: holds no keys") from None
         if path.stat().st_mode & 0o077:
             raise KeyFileError(f"{path}: others may read it; only its owner must (chmod 600)")
         ratchet = cls(path, keys)
@@ -86,6 +82,27 @@ class Ratchet:
 
     def handler(self, name: str) -> str:
         return _token(self._keys.handlers, name)
+
+
+class HandlersOfBridge:
+    """Pseudonyms of history: callers' under keys of their own, handlers' those of the bridge with the file `path`."""
+
+    def __init__(self, callers: Pseudonyms, path: Path) -> None:
+        """Raises KeyFileError."""
+        self.caller = callers.caller
+        self._key = _read(path).handlers
+
+    def handler(self, name: str) -> str:
+        return _token(self._key, name)
+
+
+def _read(path: Path) -> _Keys:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Keys)
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
+    except msgspec.MsgspecError:
+        raise KeyFileError(f"{path}: holds no keys") from None
 
 
 def _derived(key: bytes) -> bytes:

@@ -9,19 +9,22 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo, available_timezones
 
 import click
 
+from agents.config import SECRET_VARIABLE as SECRET
 from schemas.codec import encode
 from schemas.events import Event
+from telephony import queue_log
 from telephony.ami_text import blocks
 from telephony.asterisk_ami import Translator
-from telephony.pseudonyms import KeyRing
+from telephony.pseudonyms import KeyRing, Pseudonyms
+from telephony.ratchet import HandlersOfBridge, KeyFileError
 from telephony.reading import epoch_micros, usable_id
-from telephony.translating import Skipped
 
-SECRET = "OCC_PSEUDONYM_SECRET"  # noqa: S105
 SECRET_BYTES_MIN = 16
 PROGRESS_SECONDS = 2
 
@@ -41,6 +44,26 @@ centre_option = click.option(
     help="The control room whose events these are.",
 )
 system_option = click.option("--system", default="pbx1", show_default=True, help="The name of its telephone system.")
+keys_option = click.option(
+    "--keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file `keys` in a live bridge's folder: handlers get the pseudonyms that they have there.",
+)
+
+
+class Zone(click.ParamType):
+    """The name of a time zone."""
+
+    name = "zone"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        """The time zone of that name."""
+        if value not in available_timezones():
+            self.fail(f"{value!r} is not a time zone such as Europe/London", param, ctx)
+        return ZoneInfo(value)
+
+
+timezone_option = click.option("--timezone", "zone", type=Zone(), help="Of rows with a local time: Europe/London.")
 
 
 @click.group()
@@ -62,11 +85,58 @@ def asterisk_ami(file: BinaryIO, centre: str, system: str) -> None:
     FILE holds its text as it was received; - is standard input. A line "; recv EPOCH-SECONDS" before a block says
     when that was; without it the block's own Timestamp counts (timestampevents=yes).
     """
-    translator = Translator(centre, system, _pseudonyms())
+    translator = Translator(centre, system, pseudonyms(None))
     said = _print(_translated(translator, file))
     if not said and not any(translator.skipped.values()):
         raise click.ClickException("There is not one AMI event with a time in this file.")
-    _sum_up(said, translator.skipped)
+    _sum_up(said, "blocks", translator.skipped)
+
+
+@command.command("queue-log")
+@recording
+@centre_option
+@system_option
+@timezone_option
+@keys_option
+def asterisk_queue_log(file: BinaryIO, centre: str, system: str, zone: ZoneInfo | None, keys: Path | None) -> None:
+    """Translate Asterisk's own log of its queues.
+
+    FILE holds its rows in the order in which they were written; - is standard input. Give --system the name that the
+    bridge of the same switch has, and visits get the ids that they have there; the source is SYSTEM-queue-log. Times
+    are epoch seconds, or local text from a database (2026-11-24 08:00:00.123456), which needs --timezone; such a
+    table comes as rows by
+
+    \b
+      SELECT CONCAT_WS('|', time, callid, queuename, agent, event,
+                       data1, data2, data3, data4, data5)
+      FROM queue_log ORDER BY id
+
+    Lines that are no rows are named, counted and left out. So are rows of the hour that comes twice in autumn where
+    the order of the rows does not decide which of the two it is.
+    """
+    translator = queue_log.Translator(centre, system, pseudonyms(keys), zone=zone)
+    said = _print(log_events(translator, file))
+    name_faults(translator)
+    if not said and not any(translator.skipped.values()):
+        raise click.ClickException("There is not one row in this file.")
+    _sum_up(said, "rows", translator.skipped)
+
+
+def log_events(translator: queue_log.Translator, file: BinaryIO) -> Iterator[Event]:
+    """The events of a queue_log."""
+    for line in file:
+        yield from translator.feed(line)
+    yield from translator.finish()
+
+
+def name_faults(translator: queue_log.Translator) -> int:
+    """Name the first lines that were refused on the standard error; how many there were."""
+    count = translator.skipped["malformed"] + translator.skipped["undecided_time"]
+    for fault in translator.faults:
+        click.echo(f"line {fault.line} {fault.why}", err=True)
+    if count > len(translator.faults):
+        click.echo(f"… and {count - len(translator.faults)} more lines", err=True)
+    return count
 
 
 def _translated(translator: Translator, file: BinaryIO) -> Iterator[Event]:
@@ -94,19 +164,24 @@ def _print(events: Iterable[Event]) -> Counter[str]:
     return said
 
 
-def _sum_up(said: Counter[str], skipped: Mapping[Skipped, int]) -> None:
+def _sum_up(said: Counter[str], units: str, skipped: Mapping[Any, int]) -> None:
     by_type = ", ".join(f"{name} {n}" for name, n in sorted(said.items()))
     by_kind = ", ".join(f"{kind} {n}" for kind, n in skipped.items() if n)
-    click.echo(f"{said.total()} events: {by_type or 'none'}; skipped blocks: {by_kind or 'none'}", err=True)
+    click.echo(f"{said.total()} events: {by_type or 'none'}; skipped {units}: {by_kind or 'none'}", err=True)
 
 
-def _pseudonyms() -> KeyRing:
+def pseudonyms(keys: Path | None) -> Pseudonyms:
+    """Those under the secret; handlers' under a bridge's `keys` where they are given. Raises ClickException."""
     secret = os.fsencode(os.environ.get(SECRET, ""))
     if secret and len(secret) < SECRET_BYTES_MIN:
         raise click.ClickException(f"{SECRET} is too short: give it {SECRET_BYTES_MIN} bytes or more.")
     if not secret:
-        click.echo(
-            f"{SECRET} is not set: pseudonyms, and the ids of handlers' events, cannot be compared between runs.",
-            err=True,
-        )
-    return KeyRing(secret or secrets.token_bytes(32))
+        whose = "callers' pseudonyms" if keys else "pseudonyms, and the ids of handlers' events,"
+        click.echo(f"{SECRET} is not set: {whose} cannot be compared between runs.", err=True)
+    ring = KeyRing(secret or secrets.token_bytes(32))
+    if keys is None:
+        return ring
+    try:
+        return HandlersOfBridge(ring, keys)
+    except KeyFileError as error:
+        raise click.ClickException(str(error)) from None

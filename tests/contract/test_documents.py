@@ -9,8 +9,7 @@ import click
 import pytest
 
 from agents.cli import main
-from agents.cli.translate import SECRET
-from agents.config import FILE_VARIABLE, PREFIX, Settings
+from agents.config import FILE_VARIABLE, PREFIX, SECRET_VARIABLE, Settings
 from schemas.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +76,7 @@ def test_a_target_of_make_exists(document: str, target: str):
 
 @pytest.mark.parametrize(("document", "variable"), found(rf"\b{PREFIX}[A-Z_]+[A-Z]\b"))
 def test_a_variable_is_one_that_is_read(document: str, variable: str):
-    if variable in (SECRET, FILE_VARIABLE):
+    if variable in (SECRET_VARIABLE, FILE_VARIABLE):
         return
     group, *rest = variable.removeprefix(PREFIX).lower().split("__")
     kind = Settings.model_fields[group].annotation

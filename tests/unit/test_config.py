@@ -49,6 +49,11 @@ def test_a_named_file_that_is_missing_is_a_fault(monkeypatch):
         load()
 
 
+def test_the_secret_of_pseudonyms_is_no_setting(monkeypatch):
+    monkeypatch.setenv("OCC_PSEUDONYM_SECRET", "a secret for tests")
+    assert "a secret for tests" not in str(explain())
+
+
 def test_every_fault_is_listed_at_once_with_its_origin_and_never_its_value(folder, monkeypatch):
     (folder / "occ.toml").write_text(
         "watchdog_seconds = 1\nsecret_thing = 'hunter2'\n"
