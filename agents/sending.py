@@ -6,7 +6,7 @@ Kafka has.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import time_ns
 from typing import Protocol
 
@@ -33,6 +33,23 @@ class Feed(Protocol):
 
     def take(self) -> list[Record]:
         """The next records, perhaps none."""
+
+
+class AtOnce:
+    """Records that are all due."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = iter(records)
+        self._next = next(self._records, None)
+
+    @property
+    def due_at(self) -> int | None:
+        return None if self._next is None else 0
+
+    def take(self) -> list[Record]:
+        assert self._next is not None
+        record, self._next = self._next, next(self._records, None)
+        return [record]
 
 
 def wall_clock() -> int:

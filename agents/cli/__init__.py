@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "Run the whole system on this machine with a lively simulated control room.",
     "figures": "Compute every figure from files of events, without Kafka.",
     "grafana": "Give a Grafana the dashboards, and mark moments in its graphs.",
+    "import": "Send what other systems have written down to Kafka.",
     "profile": "Tell the worker what is usual at each hour of the week.",
     "prompts": "The recordings that announcements are made of.",
     "publish": "Send a file of events to Kafka at the recorded pace or faster.",
@@ -24,6 +25,8 @@ COMMANDS = {
     "watch": "Watch the control rooms in this terminal.",
     "worker": "Run the stream worker.",
 }
+MODULES = {"import": "importing"}
+"""Of the commands whose name can be no module's."""
 
 
 class Commands(click.Group):
@@ -35,7 +38,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = import_module(f"agents.cli.{name}").command
+        command = import_module(f"agents.cli.{MODULES.get(name, name)}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -170,9 +170,17 @@ def _sum_up(said: Counter[str], units: str, skipped: Mapping[Any, int]) -> None:
     click.echo(f"{said.total()} events: {by_type or 'none'}; skipped {units}: {by_kind or 'none'}", err=True)
 
 
-def pseudonyms(keys: Path | None) -> Pseudonyms:
-    """Those under the secret; handlers' under a bridge's `keys` where they are given. Raises ClickException."""
+def pseudonyms(keys: Path | None, *, lasting: bool = False) -> Pseudonyms:
+    """Those under the secret; handlers' under a bridge's `keys` where they are given. Raises ClickException.
+
+    Where they have to be the same the next time, `lasting`, there has to be a secret.
+    """
     secret = os.fsencode(os.environ.get(SECRET, ""))
+    if lasting and not secret:
+        raise click.ClickException(
+            f"{SECRET} is not set: give it {SECRET_BYTES_MIN} bytes or more, the same each time, so that what is "
+            "imported twice is the same twice."
+        )
     if secret and len(secret) < SECRET_BYTES_MIN:
         raise click.ClickException(f"{SECRET} is too short: give it {SECRET_BYTES_MIN} bytes or more.")
     if not secret:
