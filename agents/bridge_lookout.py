@@ -11,7 +11,7 @@ from agents.lookout import Lookout
 from agents.outbox import Outbox
 from schemas.health import Check
 from schemas.moments import SECOND
-from telephony.asterisk_bridge import Bridge
+from telephony.hearing import Bridge
 from telephony.spool import Spool
 
 SILENT_SECONDS_MAX = 10

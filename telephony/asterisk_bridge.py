@@ -9,18 +9,14 @@ It does not know what an event means (`asterisk_ami.py`), nor where events go.
 
 import asyncio
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from time import time_ns
-
-import msgspec
 
 from schemas.events import Event
 from telephony.ami_client import ANSWER_SECONDS, Connection, NoAnswerError, RefusedError, connected
 from telephony.asterisk_ami import Translator
-from telephony.switch_channels import Memory
+from telephony.hearing import HandOn, Remember
 
 HEARTBEAT_SECONDS = 3
 SNAPSHOT_EVERY = 2  # heartbeats: two snapshots must be 5 s apart to prove anything
@@ -51,8 +47,8 @@ class Bridge:
         self,
         account: Account,
         translator: Translator,
-        hand_on: Callable[[Sequence[Event]], None],
-        remember: Callable[[Memory], None],
+        hand_on: HandOn,
+        remember: Remember,
     ) -> None:
         self._account = account
         self._translator = translator
@@ -65,7 +61,6 @@ class Bridge:
         self._callers: list[int] = []
         self._stamped = True
         self.answered_at: int | None = None
-        """When the switch last answered whatever it was asked, in µs."""
 
     async def run(self) -> None:
         """Until cancelled. Raises LoginRefusedError when not even the first login succeeds."""
@@ -158,32 +153,3 @@ class Bridge:
                 await listed
         except TimeoutError:
             raise NoAnswerError(f"the switch does not answer to {action}") from None
-
-
-class MemoryFile:
-    """What is known of calls, kept in a file for the next run.
-
-    It is written in place by one call, which a killed process makes wholly or not at all, padded to its last length.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._kept = path.read_bytes()
-
-    def load(self) -> Memory:
-        """What was kept; nothing, when there is nothing that can be read."""
-        if not self._kept:
-            return Memory()
-        try:
-            return msgspec.json.decode(self._kept, type=Memory)
-        except msgspec.MsgspecError:
-            log.warning("%s cannot be read: calls that are up are learnt anew", self._path)
-            return Memory()
-
-    def save(self, memory: Memory) -> None:
-        """Keep `memory`."""
-        content = msgspec.json.encode(memory).ljust(len(self._kept))
-        if content != self._kept:
-            os.pwrite(self._file, content, 0)
-            self._kept = content

@@ -11,7 +11,8 @@ import pytest
 from schemas.events import CallEnded, CallOffered, Event, QueueSnapshot, SourceHeartbeat, VisitAnswered, VisitLeft
 from telephony import asterisk_bridge
 from telephony.asterisk_ami import Translator
-from telephony.asterisk_bridge import Account, Bridge, LoginRefusedError, MemoryFile
+from telephony.asterisk_bridge import Account, Bridge, LoginRefusedError
+from telephony.hearing import MemoryFile
 from telephony.pseudonyms import KeyRing
 from telephony.switch_channels import Channel, Memory
 
