@@ -31,6 +31,7 @@ class Visit:
     abandon_seen: bool = False
     left: When | None = None
     answered: bool = False
+    handler_leg: str = ""  # what the switch calls the channel of who answers, where only that tells of hold
 
     @property
     def waiting(self) -> bool:
@@ -83,3 +84,5 @@ class Memory:
     talking: dict[str, str] = field(default_factory=dict)
     """The call that a handler talks to; a handler by pseudonym."""
     booted_at: int | None = None
+    """When the switch started, or first spoke since; `run` is what it calls that run, where it has a name for it."""
+    run: str | None = None

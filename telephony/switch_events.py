@@ -213,7 +213,8 @@ class Events:
             events_seen=events_seen,
             calls_up=calls_up,
             callers_queued=callers_queued,
-            newest_event_at=None if newest_at is None else moment(newest_at),
+            # A switch whose clock was set back has told of what is yet to come: that would refuse all its heartbeats.
+            newest_event_at=None if newest_at is None else moment(min(newest_at, when.at)),
         )
         return self._event(SourceHeartbeat, data, None, "heartbeat", when)
 

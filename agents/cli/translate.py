@@ -18,9 +18,7 @@ import click
 from agents.config import SECRET_VARIABLE as SECRET
 from schemas.codec import encode
 from schemas.events import Event
-from telephony import queue_log
-from telephony.ami_text import blocks
-from telephony.asterisk_ami import Translator
+from telephony import ami_text, asterisk_ami, freeswitch, freeswitch_text, queue_log
 from telephony.pseudonyms import KeyRing, Pseudonyms
 from telephony.ratchet import HandlersOfBridge, KeyFileError
 from telephony.reading import epoch_micros, usable_id
@@ -79,14 +77,14 @@ def command() -> None:
 @recording
 @centre_option
 @system_option
-def asterisk_ami(file: BinaryIO, centre: str, system: str) -> None:
+def from_asterisk_ami(file: BinaryIO, centre: str, system: str) -> None:
     """Translate what Asterisk's manager interface said.
 
     FILE holds its text as it was received; - is standard input. A line "; recv EPOCH-SECONDS" before a block says
     when that was; without it the block's own Timestamp counts (timestampevents=yes).
     """
-    translator = Translator(centre, system, pseudonyms(None))
-    said = _print(_translated(translator, file))
+    translator = asterisk_ami.Translator(centre, system, pseudonyms(None))
+    said = _print(_from_ami(translator, file))
     if not said and not any(translator.skipped.values()):
         raise click.ClickException("There is not one AMI event with a time in this file.")
     _sum_up(said, "blocks", translator.skipped)
@@ -139,13 +137,47 @@ def name_faults(translator: queue_log.Translator) -> int:
     return count
 
 
-def _translated(translator: Translator, file: BinaryIO) -> Iterator[Event]:
+@command.command("freeswitch")
+@recording
+@centre_option
+@system_option
+def from_freeswitch(file: BinaryIO, centre: str, system: str) -> None:
+    """Translate what FreeSWITCH's event socket said of mod_callcenter.
+
+    FILE holds its text as it was received; - is standard input. What it takes, and in which format, is
+
+    \b
+      event plain CHANNEL_CREATE CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE
+      CHANNEL_HOLD CHANNEL_UNHOLD HEARTBEAT BACKGROUND_JOB
+      CUSTOM callcenter::info
+
+    in one line. Jobs are listings: bgapi callcenter_config tier list, agent list, queue list members QUEUE.
+    """
+    translator = freeswitch.Translator(centre, system, pseudonyms(None))
+    said = _print(_from_event_socket(translator, file))
+    if not said and translator.skipped["malformed"] == sum(translator.skipped.values()):
+        raise click.ClickException(
+            "There is not one event of FreeSWITCH's event socket in this file: record it with `event plain`,"
+            " not as json, as xml or by fs_cli."
+        )
+    _sum_up(said, "blocks", translator.skipped)
+
+
+def _from_ami(translator: asterisk_ami.Translator, file: BinaryIO) -> Iterator[Event]:
     now = 0
-    for block in blocks(file):
+    for block in ami_text.blocks(file):
         stamp = epoch_micros(block.fields.get("Timestamp", ""))
         now = block.received_at or stamp or now
         if now:
             yield from translator.feed(block.fields, now)
+    yield from translator.finish()
+
+
+def _from_event_socket(translator: freeswitch.Translator, file: BinaryIO) -> Iterator[Event]:
+    now = 0
+    for fields in freeswitch_text.blocks(file):
+        now = freeswitch_text.stamp(fields) or now
+        yield from translator.feed(fields, now)
     yield from translator.finish()
 
 
