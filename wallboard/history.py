@@ -12,7 +12,7 @@ from schemas.moments import MINUTE, parse, rfc3339
 MINUTES_MAX = 360
 QUEUES_MAX = 64
 WINDOW = "15m"
-"""The window of the ratios."""
+"""The window of all that is not of this moment."""
 
 
 class Sample(NamedTuple):
@@ -22,6 +22,8 @@ class Sample(NamedTuple):
     oldest_wait_seconds: float | None
     service_level: float | None
     abandonment_rate: float | None
+    average_speed_of_answer: float | None
+    queued: float | None
 
 
 class History:
@@ -67,12 +69,14 @@ def _samples(board: Board) -> dict[str, Sample]:
 def _sample(queue: dict[str, Any]) -> Sample:
     windows = queue.get("windows")
     figures = windows.get(WINDOW) if isinstance(windows, dict) else None
-    ratios = figures if isinstance(figures, dict) else {}
+    windowed = figures if isinstance(figures, dict) else {}
     return Sample(
         _number(queue.get("waiting")),
         _number(queue.get("oldest_wait_seconds")),
-        _number(ratios.get("service_level")),
-        _number(ratios.get("abandonment_rate")),
+        _number(windowed.get("service_level")),
+        _number(windowed.get("abandonment_rate")),
+        _number(windowed.get("average_speed_of_answer")),
+        _number(windowed.get("queued")),
     )
 
 

@@ -1,9 +1,10 @@
 """Boards as a worker would write them, of a simulated room that is busy and short of staff."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from schemas.boards import Board
 from schemas.codec import Arrival
@@ -12,6 +13,7 @@ from stream.engine import Engine
 from stream.profile import Profile
 from telephony.room import SimulationConfig, always_busy
 from telephony.simulator import Simulation
+from tests.wallboard.served import said
 from wallboard.hub import Hub
 
 CENTRE = "west-mercia"
@@ -38,14 +40,27 @@ def busy_boards() -> list[Board]:
     return boards
 
 
+def as_of(board: Board, at: datetime, *, age: float = 1.0, **changes: Any) -> Board:
+    """The board as if it were made at `at`, of data `age` seconds old."""
+    moment = at.isoformat().replace("+00:00", "Z")
+    return {**board, "as_of": moment, "feed": {**board["feed"], "data_age_seconds": age}, **changes}
+
+
 def now_of(board: Board, *, age: float = 1.0, **changes: Any) -> Board:
-    """The board as if it were made at this moment, of data `age` seconds old."""
-    as_of = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return {**board, "as_of": as_of, "feed": {**board["feed"], "data_age_seconds": age}, **changes}
+    """The same as if it were made at this moment."""
+    return as_of(board, datetime.now(UTC), age=age, **changes)
 
 
-def show(hub: Hub, boards: list[Board]) -> None:
-    """Show the last of `boards` as of now, after the others as they were."""
-    for board in boards[:-1]:
-        hub.take(board)
-    hub.take(now_of(boards[-1]))
+def show(hub: Hub, boards: list[Board], at: datetime | None = None) -> None:
+    """Show the last of `boards` as of `at`, which is now if not given, after the others, each a minute before."""
+    last = at or datetime.now(UTC)
+    for ago, board in reversed(list(enumerate(reversed(boards)))):
+        hub.take(as_of(board, last - timedelta(minutes=ago)))
+
+
+def announce(hub: Hub) -> None:
+    """One announcement to a caller on 101 that was heard, and one on 101-secondary of which nothing is known yet."""
+    text = "If someone is in danger or a crime is happening now, hang up and dial 999. You are number 3 in the queue."
+    for number, queue in enumerate(("101", "101-secondary")):
+        hub.announced(structs.replace(said(number, CENTRE), queue=queue, text=text))
+    hub.announcement_ended(CENTRE, said(0).id, "played")

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -10,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from schemas.boards import Board
 from tests.browser.conftest import Open
-from tests.browser.simulated import now_of, show
+from tests.browser.simulated import announce, now_of, show
 from tests.wallboard.served import Served
 from wallboard.door import Door
 
@@ -112,30 +113,98 @@ async def test_hostile_names_are_only_names(opened: Open, wall: Served, boards: 
     assert await page.locator("main img, main script").count() == 0
 
 
+@pytest.mark.parametrize("language", ["en", "cy"])
+@pytest.mark.parametrize("view", ["room", "supervisor", "queue/west-mercia/101"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_nothing_overflows(opened: Open, wall: Served, boards: list[Board], size: tuple[int, int]) -> None:
+async def test_nothing_overflows(
+    opened: Open, wall: Served, boards: list[Board], size: tuple[int, int], view: str, language: str
+) -> None:
     show(wall.hub, boards)
-    page = await opened(size=size)
-    await page.wait_for_selector(".room .value")
+    announce(wall.hub)
+    page = await opened(size=size, view=view, language=language)
+    await page.wait_for_selector(".spark path", state="attached")
     wide, high = await page.evaluate(
         "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
     )
     assert wide <= 0
-    assert high <= 0 or size[0] < 900
+    assert high <= 0 or size[0] < 900 or view == "supervisor"
+    cut = await page.evaluate(
+        "[...document.querySelectorAll('.top, .verdict, .queue, h2, h3')].filter("
+        "each => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right + 1 "
+        "|| each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0).map(each => each.outerHTML)"
+    )
+    assert cut == []
 
 
-@pytest.mark.parametrize("view", ["room", "supervisor"])
+@pytest.mark.parametrize("view", ["room", "supervisor", "queue/west-mercia/101"])
 @pytest.mark.parametrize("theme", ["light", "dark", "contrast"])
 @pytest.mark.parametrize("language", ["en", "cy"])
 async def test_everybody_can_read_it(
     opened: Open, wall: Served, boards: list[Board], view: str, theme: str, language: str
 ) -> None:
     show(wall.hub, boards)
+    announce(wall.hub)
     page = await opened(view=view, theme=theme, language=language, motion="reduce")
-    await page.wait_for_selector(".room .value")
+    await page.wait_for_selector(".spark path", state="attached")
     found = await Axe().run(page)
     assert [(each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]] == []
     assert await page.evaluate("document.documentElement.lang") == language
+
+
+async def test_a_queue_is_opened_by_its_name_and_has_an_address(
+    opened: Open, wall: Served, boards: list[Board]
+) -> None:
+    show(wall.hub, boards)
+    page = await opened()
+    await page.locator(".queue", has_text=re.compile("^101$")).click()
+    await expect(page.locator(".single h2")).to_have_text("101 · west-mercia")
+    await expect(page).to_have_url(re.compile("#queue/west-mercia/101$"))
+    assert await page.evaluate("document.activeElement.textContent") == "101 · west-mercia"
+    await expect(page.locator(".tile")).to_have_count(6)
+    await expect(page.locator(".tile .spark .run")).to_have_count(6)
+    queue = of_queue(boards[-1], "101")
+    await expect(page.locator(".tile .value").first).to_have_text(str(queue["waiting"]))
+    await expect(page.locator(".line tbody tr")).to_have_count(min(10, len(queue["visits"])))
+    await page.locator(".others a", has_text="999").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".single h2")).to_have_text("999 · west-mercia")
+    await page.go_back()
+    await expect(page.locator(".single h2")).to_have_text("101 · west-mercia")
+    await page.reload()
+    await expect(page.locator(".single h2")).to_have_text("101 · west-mercia")
+    await page.goto(f"{wall.url}#queue/west-mercia/102")
+    await expect(page.locator(".single h2")).to_have_text("No queue 102 has been heard in west-mercia.")
+    await page.goto(f"{wall.url}#queue/nowhere/%E0%A4%A")
+    await expect(page.locator("#trouble")).to_have_text("No control room nowhere has been heard.")
+
+
+async def test_a_supervisor_opens_a_queue_and_reads_what_was_said_there(
+    opened: Open, wall: Served, boards: list[Board]
+) -> None:
+    show(wall.hub, boards)
+    announce(wall.hub)
+    page = await opened(view="supervisor")
+    await expect(page.locator(".said li")).to_have_count(2)
+    await page.locator(".supervisor h2 a", has_text=re.compile("^101$")).click()
+    await expect(page.locator(".said li")).to_have_count(1)
+    await expect(page.locator(".said li")).to_contain_text("played")
+    await page.locator("#choose-view").select_option("supervisor")
+    await expect(page.locator(".supervisor article")).to_have_count(len(boards[-1]["queues"]))
+
+
+async def test_who_may_only_look_sees_no_single_visit_of_a_queue(
+    opened: Open, wall: Served, boards: list[Board]
+) -> None:
+    show(wall.hub, boards)
+    announce(wall.hub)
+    page = await opened(view="queue/west-mercia/101")
+    only_looks = {"user": None, "role": "view", "login": False}
+    await page.route("**/api/session", lambda route: route.fulfill(json=only_looks))
+    await page.reload()
+    await expect(page.locator(".panels")).to_contain_text("shown to supervisors only")
+    await expect(page.locator(".line, .said")).to_have_count(0)
+    asked = await page.evaluate("performance.getEntriesByType('resource').map(each => each.name)")
+    assert not any("view=supervisor" in each for each in asked)
 
 
 async def test_the_keyboard_is_enough(opened: Open, wall: Served, boards: list[Board]) -> None:
@@ -179,13 +248,43 @@ async def test_boards_that_come_and_go_leave_nothing_behind(opened: Open, wall: 
         wall.hub.take(now_of(boards[number % len(boards)], epoch=1 + number))
         if number % 480 == 479:
             wall.hub.take(now_of(boards[-1], epoch=10_000 + number))
-            await expect(page.locator(f"{row(page, '101')} .value").nth(0)).to_have_text(str(waiting(boards[-1])))
+            await expect(page.locator(f"{row(page, '101')} .value").nth(0)).to_have_text(
+                str(of_queue(boards[-1], "101")["waiting"])
+            )
             sizes.append(await page.evaluate(count))
     assert max(sizes) <= 1.2 * sizes[0]
 
 
-def waiting(board: Board) -> int:
-    return next(queue["waiting"] for queue in board["queues"] if queue["queue"] == "101")
+def of_queue(board: Board, name: str) -> dict[str, Any]:
+    return next(queue for queue in board["queues"] if queue["queue"] == name)
+
+
+async def test_a_figure_is_added_in_one_file(opened: Open, wall: Served, boards: list[Board]) -> None:
+    show(wall.hub, boards)
+    more = """
+      FIGURES.push({
+        key: 'busy', name: { en: 'Talking', cy: 'Yn siarad' }, formula: { en: 'now', cy: 'nawr' },
+        about: { en: 'Handlers who talk.', cy: 'Trinwyr sy’n siarad.' },
+        value: (queue) => String(queue.handlers.talking ?? 0), note: () => 'of all', judge: () => 1, trend: 'waiting',
+      });
+      ROOM_FIGURES.find((each) => each.key === 'staffing').value = (board) => String(board.queues.length);
+      ROOM_FIGURES.find((each) => each.key === 'staffing').note = () => 'short';
+    """
+    page = await opened(view="supervisor", language="cy")
+    await page.route(
+        "**/figures.js",
+        lambda route: route.fulfill(body=(STATIC / "figures.js").read_text() + more, content_type="text/javascript"),
+    )
+    await page.reload()
+    talking = str(of_queue(boards[-1], "101")["handlers"].get("talking", 0))
+    await expect(page.locator(".room thead th").nth(6)).to_contain_text("Yn siarad")
+    cell = page.locator(f"{row(page, '101')} [data-figure=busy]")
+    await expect(cell.locator(".value")).to_have_text(talking)
+    await expect(cell).to_have_attribute("data-word", "watch")
+    place = page.locator(".room-figures [data-figure=staffing]")
+    await expect(place.locator("strong")).to_have_text(str(len(boards[-1]["queues"])))
+    await page.locator("#choose-view").select_option("queue")
+    await expect(page.locator(".tile[data-figure=busy] .spark .run")).to_have_count(1)
 
 
 async def test_both_languages_have_every_word(opened: Open) -> None:
@@ -193,8 +292,11 @@ async def test_both_languages_have_every_word(opened: Open) -> None:
     missing = await page.evaluate(
         """async () => {
           const { WORDS } = await import('/static/words.js');
-          const keys = Object.values(WORDS).map((words) => Object.keys(words).sort().join());
-          return new Set(keys).size;
+          const { FIGURES, ROOM_FIGURES } = await import('/static/figures.js');
+          const said = FIGURES.flatMap((each) => [each.name, each.formula, each.about]);
+          const lists = [...Object.values(WORDS).map((words) => Object.keys(words).sort().join())];
+          const texts = said.concat(ROOM_FIGURES.map((each) => each.name));
+          return [new Set(lists).size, texts.filter((each) => !each.en || !each.cy)];
         }"""
     )
-    assert missing == 1
+    assert missing == [1, []]

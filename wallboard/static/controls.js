@@ -1,40 +1,44 @@
 // The choices in the corner of the page, and the form to log in.
 
-import { element } from './format.js';
+import { element, fill } from './dom.js';
+import { routeOf } from './route.js';
 import { keep, settings } from './settings.js';
 import { LANGUAGES, word } from './words.js';
 
 const SIZES = { 75: '75 %', 100: '100 %', 125: '125 %', 150: '150 %' };
 
+// Called again when a word or a choice has changed; whoever chooses by keyboard stays where they are.
 export function showControls(node, session, onChange) {
-  const views = { room: word('room'), ...(session.role === 'supervise' ? { supervisor: word('supervisor') } : {}) };
-  const themes = { auto: word('auto'), light: word('light'), dark: word('dark'), contrast: word('contrast') };
-  const choose = (name, label, options) => {
-    const box = element('select', { id: `choose-${name}` });
-    for (const [value, text] of Object.entries(options)) box.append(element('option', { value }, text));
-    box.value = settings[name];
-    box.addEventListener('change', () => {
-      keep(name, box.value);
-      onChange(name);
-    });
-    return element('label', {}, `${label} `, box);
+  const chosen = { ...settings, view: routeOf(settings.view).view };
+  const options = {
+    view: { room: word('room'), ...(session.role === 'supervise' ? { supervisor: word('supervisor') } : {}), queue: word('queue') },
+    theme: { auto: word('auto'), light: word('light'), dark: word('dark'), contrast: word('contrast') },
+    size: SIZES,
+    language: LANGUAGES,
   };
-  const sound = element('input', { type: 'checkbox', id: 'choose-sound' });
-  sound.checked = settings.sound;
-  sound.addEventListener('change', () => keep('sound', sound.checked));
-  const out = element('button', { type: 'button' }, word('log_out'));
-  out.addEventListener('click', async () => {
-    await fetch('/api/logout', { method: 'POST' });
-    location.reload();
-  });
-  node.replaceChildren(
-    choose('view', word('view'), views),
-    choose('theme', word('theme'), themes),
-    choose('size', word('text_size'), SIZES),
-    choose('language', word('language'), LANGUAGES),
-    element('label', {}, sound, ` ${word('sound')}`),
-    ...(session.user ? [out] : []),
-  );
+  const labels = { view: word('view'), theme: word('theme'), size: word('text_size'), language: word('language') };
+  const sound = element('label', {}, element('input', { type: 'checkbox', id: 'choose-sound' }), ` ${word('sound')}`);
+  const out = session.user ? element('button', { type: 'button', id: 'log-out' }, word('log_out')) : null;
+  const chooser = ([name, texts]) => {
+    const offered = Object.entries(texts).map(([value, text]) => element('option', { value }, text));
+    return element('label', {}, `${labels[name]} `, element('select', { id: `choose-${name}` }, ...offered));
+  };
+  fill(node, [...Object.entries(options).map(chooser), sound, out]);
+  for (const box of node.querySelectorAll('select, input')) {
+    const name = box.id.replace('choose-', '');
+    const property = box.type === 'checkbox' ? 'checked' : 'value';
+    box[property] = chosen[name];
+    box.onchange = () => {
+      keep(name, box[property]);
+      onChange(name);
+    };
+  }
+  if (out) document.getElementById('log-out').onclick = logOut;
+}
+
+async function logOut() {
+  await fetch('/api/logout', { method: 'POST' });
+  location.reload();
 }
 
 export function showLogin(node, onDone) {

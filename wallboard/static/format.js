@@ -24,11 +24,3 @@ export function share(value) {
 export function clock(at) {
   return new Date(at).toLocaleTimeString('en-GB', { hour12: false, timeZone: 'Europe/London' });
 }
-
-// element('td', { class: 'x' }, 'text', node): text is always a text node, so no name can be markup.
-export function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(key, value);
-  made.append(...children.filter((child) => child !== null));
-  return made;
-}

@@ -1,38 +1,61 @@
-// Puts the page together: who looks, which rooms there are, the stream, and a look at the clock twice a second.
+// Puts the page together: who looks, which rooms there are, which view the address asks for, and the stream. What comes
+// is drawn with the next picture of the screen; a look at the clock twice a second lets waits and ages tick.
 
+import { feedOf } from './board.js';
 import { showControls, showLogin } from './controls.js';
+import { set } from './dom.js';
 import { Feed } from './feed.js';
 import { clock } from './format.js';
 import { ACT } from './judge.js';
-import { Room, set } from './room.js';
-import { apply, settings } from './settings.js';
+import { SingleQueue } from './queue.js';
+import { Room } from './room.js';
+import { routeOf } from './route.js';
+import { apply, keep, settings } from './settings.js';
 import { Supervisor } from './supervisor.js';
+import { Verdicts } from './verdicts.js';
 import { word } from './words.js';
 
 const LOOK_MS = 500;
 const CENTRES_MS = 10_000;
 const HISTORY_MS = 60_000;
+const START_AGAIN_MS = 2_000;
+const ROWS_MIN = 6;
 
 const at = (id) => document.getElementById(id);
-const rooms = new Map(); // by control room: { room, supervisor }
-const feed = new Feed(() => {});
+const verdicts = new Map(); // by control room, kept from view to view
+const histories = new Map(); // by control room
+const due = new Set(); // control rooms that are to be drawn
+const feed = new Feed(drawSoon, () => look(true));
+let views = []; // those on the screen: each with its centre and its node
 let session = null;
 let known = '';
+let streamed = '';
+let missing = null; // a control room that the address names and nobody has heard
 
 apply();
 start();
 
 async function start() {
   session = await ask('/api/session');
-  if (session === null) return setTimeout(start, CENTRES_MS / 5);
-  if (session.role !== 'supervise' && settings.view === 'supervisor') settings.view = 'room';
+  if (session === null) return setTimeout(start, START_AGAIN_MS);
+  if (location.hash) keep('view', location.hash.slice(1));
+  else history.replaceState(null, '', `#${settings.view}`);
   label();
   if (session.login && !session.user) return showLogin(at('rooms'), () => location.reload());
-  feed.onLost = () => look(true);
-  await look(true);
+  addEventListener('hashchange', navigate);
+  await look();
   setInterval(look, CENTRES_MS);
   setInterval(trends, HISTORY_MS);
   setInterval(tick, LOOK_MS);
+}
+
+async function navigate() {
+  keep('view', location.hash.slice(1));
+  label();
+  await look();
+  scrollTo(0, 0);
+  // A link that was followed is gone, and the focus with it.
+  if (document.activeElement === document.body) views[0]?.node.querySelector('[tabindex="-1"]')?.focus();
 }
 
 function label() {
@@ -40,12 +63,12 @@ function label() {
   set(at('title'), word('title'));
   document.title = word('title');
   showControls(at('settings'), session, (name) => {
-    label();
-    if (name === 'view') look(true);
+    if (name === 'view') location.hash = settings.view;
+    else label();
   });
 }
 
-// Which rooms there are; the stream is opened anew when that, or the view, has changed.
+// Which rooms there are. What is on the screen is built anew when that, or the view, has changed.
 async function look(again = false) {
   const answer = await ask('/api/centres');
   if (answer === null) return;
@@ -53,46 +76,82 @@ async function look(again = false) {
   const wanted = JSON.stringify([centres, settings.view]);
   if (centres.length === 0 || (wanted === known && again !== true)) return;
   known = wanted;
-  for (const centre of centres) {
-    if (!rooms.has(centre)) rooms.set(centre, { room: new Room(centre), supervisor: new Supervisor(centre) });
-  }
-  at('rooms').replaceChildren(...centres.flatMap((centre) => {
-    const { room, supervisor } = rooms.get(centre);
-    return settings.view === 'supervisor' ? [room.node, supervisor.node] : [room.node];
-  }));
-  document.body.dataset.view = settings.view;
-  document.body.style.setProperty('--rooms', centres.length);
-  feed.open(centres, settings.view);
+  show(centres, again === true);
+}
+
+function show(centres, again) {
+  const supervises = session.role === 'supervise';
+  const route = routeOf(settings.view);
+  const view = route.view === 'supervisor' && !supervises ? 'room' : route.view;
+  if (view === 'queue') views = [new SingleQueue(route.centre ?? centres[0], route.queue, supervises)];
+  else if (view === 'room') views = centres.map((centre) => new Room(centre));
+  else views = centres.flatMap((centre) => [new Room(centre), new Supervisor(centre)]);
+  at('rooms').replaceChildren(...views.map((each) => each.node));
+  document.documentElement.dataset.view = view;
+  const shown = [...new Set(views.map((each) => each.centre))];
+  missing = shown.find((centre) => !centres.includes(centre)) ?? null;
+  if (missing === null) follow(shown, view === 'room' || !supervises ? 'room' : 'supervisor', again);
+  for (const centre of shown) drawSoon(centre);
   trends();
 }
 
+// The same rooms seen with the same right need no other stream.
+function follow(centres, view, again) {
+  const wanted = JSON.stringify([centres, view]);
+  if (wanted === streamed && !again) return;
+  streamed = wanted;
+  feed.open(centres, view);
+}
+
 async function trends() {
-  for (const [centre, { room }] of rooms) {
+  for (const centre of new Set(views.map((each) => each.centre))) {
     const answer = await ask(`/api/centres/${encodeURIComponent(centre)}/history?minutes=60`);
-    if (answer !== null) room.history = { ...answer, key: `${settings.language} ${Date.now()}` };
+    if (answer !== null) histories.set(centre, answer);
+    drawSoon(centre);
   }
 }
 
-function tick() {
+function drawSoon(centre) {
+  if (due.size === 0) requestAnimationFrame(() => {
+    const centres = [...due];
+    due.clear();
+    for (const each of centres) draw(each);
+  });
+  due.add(centre);
+}
+
+function draw(centre) {
+  const board = feed.boards.get(centre);
+  if (board === undefined) return;
   const now = Date.now() + feed.offset;
-  set(at('clock'), clock(now));
-  for (const [centre, { room, supervisor }] of rooms) {
-    const board = feed.boards.get(centre);
-    if (board === undefined) continue;
-    room.board = board;
-    const before = new Map(room.words);
-    room.update(now);
-    if (settings.view === 'supervisor') supervisor.update(board, now);
-    ring(board, before, room.words);
-  }
+  const state = { board, feed: feedOf(board, now), history: histories.get(centre) ?? null, announcements: feed.announcements.get(centre) ?? [] };
+  if (!verdicts.has(centre)) verdicts.set(centre, new Verdicts());
+  const before = verdicts.get(centre).words;
+  verdicts.get(centre).update(board, state.feed, now);
+  state.words = verdicts.get(centre).words;
+  for (const view of views) if (view.centre === centre) view.update(state);
+  ring(board, before, state.words);
+}
+
+function tick() {
+  set(at('clock'), clock(Date.now() + feed.offset));
+  for (const centre of feed.boards.keys()) draw(centre);
+  rows();
   sayTrouble();
+}
+
+// The style sheet divides the height of a wall among the rows that there are.
+function rows() {
+  const count = views.reduce((sum, { centre }) => sum + 1 + (feed.boards.get(centre)?.queues.length ?? 0), 0);
+  document.documentElement.style.setProperty('--rows', Math.max(count, ROWS_MIN));
 }
 
 function sayTrouble() {
   let says = '';
   if (feed.isSilent) says = word('unreachable', { time: clock(feed.heardAt + feed.offset) });
   else if (feed.kafkaLostSince) says = word('kafka_lost', { time: clock(Date.parse(feed.kafkaLostSince)) });
-  else if (rooms.size === 0) says = word('no_rooms');
+  else if (views.length === 0) says = word('no_rooms');
+  else if (missing !== null) says = word('no_room', { centre: missing });
   at('trouble').hidden = says === '';
   set(at('trouble'), says);
 }
@@ -100,9 +159,9 @@ function sayTrouble() {
 // A new ACT on 999 may sound. Off unless somebody asked for it on this screen.
 function ring(board, before, after) {
   if (!settings.sound) return;
-  const is999 = new Set(board.queues.filter((queue) => queue.service === '999').map((queue) => queue.queue));
-  for (const [queue, judged] of after) {
-    if (is999.has(queue) && judged === ACT && before.has(queue) && before.get(queue) !== ACT) beep();
+  for (const { queue, service } of board.queues) {
+    const [was, is] = [before.get(queue)?.worst, after.get(queue)?.worst];
+    if (service === '999' && is === ACT && was !== undefined && was !== ACT) beep();
   }
 }
 

@@ -1,4 +1,4 @@
-// What one screen remembers: view, theme, text size, language, sound. Kept in the browser, and nowhere else.
+// What one screen remembers: view (as in the address), theme, text size, language, sound. Kept in the browser, and nowhere else.
 
 const DEFAULTS = { view: 'room', theme: 'auto', size: '100', language: 'en', sound: false };
 const KEY = 'occ-wallboard';

@@ -1,90 +1,48 @@
-// What a supervisor sees besides: the head of each line by place and age, handlers, announcements, promises.
-// No identity is here, since none comes from the server.
+// What a supervisor sees besides: figures of the room, the head of each line by place and age, handlers, promises, and
+// what was said last.
 
-import { element, seconds, share } from './format.js';
-import { feedOf } from './room.js';
-import { word } from './words.js';
+import { queuesOf } from './board.js';
+import { element, fill } from './dom.js';
+import { ROOM_FIGURES } from './figures.js';
+import { announcements, handlers, line, promises } from './panels.js';
+import { toQueue } from './route.js';
+import { say, word } from './words.js';
 
-const STATES = ['available', 'ringing', 'talking', 'hold', 'wrap_up', 'not_ready', 'logged_out', 'unknown'];
-const OUTCOMES = ['issued', 'played', 'cut_by_answer', 'caller_left', 'expired', 'failed'];
 const LINE_SHOWN = 12;
+const SAID_SHOWN = 10;
 
 export class Supervisor {
+  #figures = element('dl', { class: 'room-figures' });
+  #queues = element('div', { class: 'queues' });
+  #said = element('div', { class: 'card' });
+
   constructor(centre) {
     this.centre = centre;
-    this.node = element('div', { class: 'supervisor' });
+    this.node = element('div', { class: 'supervisor' }, this.#figures, this.#queues, this.#said);
   }
 
-  update(board, now) {
-    const feed = feedOf(board, now);
-    if (feed.state === 'dead' || feed.state === 'unknown') {
-      this.node.replaceChildren();
-      return;
-    }
-    this.node.replaceChildren(
-      this.#ringBacks(board),
-      ...board.queues.map((queue) => this.#queue(queue, feed.boardAge)),
-      ...['staffing', 'origins', 'redials'].map((key) =>
-        element('article', { class: 'later' }, element('h3', {}, word(key)), element('p', {}, word('later'))),
-      ),
-    );
-  }
-
-  #ringBacks({ ring_backs_due: due }) {
-    const oldest = due.oldest_age_seconds === null ? '' : ` · ${seconds(due.oldest_age_seconds)}`;
-    return element('article', {}, element('h3', {}, word('ring_backs')), element('p', {}, `${due.count}${oldest}`));
+  update({ board, feed, announcements: said }) {
+    this.node.hidden = feed.isBlank;
+    if (feed.isBlank) return;
+    fill(this.#figures, ROOM_FIGURES.map((figure) => roomFigure(figure, board)));
+    fill(this.#queues, queuesOf(board).map((queue) => this.#queue(queue, feed.boardAge)));
+    fill(this.#said, [announcements(said, null, SAID_SHOWN)]);
   }
 
   #queue(queue, boardAge) {
-    const told = Object.entries(queue.announcements ?? {});
-    const promises = queue.promises;
     return element(
       'article',
-      {},
-      element('h3', {}, queue.queue),
-      this.#list(word('handlers'), STATES.map((state) => [word(state === 'unknown' ? 'unheard' : state), queue.handlers[state] ?? 0])),
-      this.#line(queue, boardAge),
-      told.length
-        ? this.#list(
-            word('announcements'),
-            OUTCOMES.map((outcome) => [word(outcome), told.filter(([name]) => name.endsWith(outcome)).reduce((sum, [, count]) => sum + count, 0)]),
-          )
-        : null,
-      promises?.kept + promises?.broken > 0 ? this.#list(word('promise'), [[share(promises.ratio), `${promises.kept} / ${promises.kept + promises.broken}`]]) : null,
+      { class: 'card' },
+      element('h2', {}, element('a', { href: toQueue(this.centre, queue.queue) }, queue.queue)),
+      handlers(queue),
+      line(queue, boardAge, LINE_SHOWN),
+      promises(queue),
     );
   }
+}
 
-  #list(title, pairs) {
-    const known = pairs.filter(([, count]) => count !== 0);
-    return element(
-      'section',
-      {},
-      element('h4', {}, title),
-      known.length ? element('dl', {}, ...known.flatMap(([name, count]) => [element('dt', {}, name), element('dd', {}, String(count))])) : element('p', {}, '–'),
-    );
-  }
-
-  #line(queue, boardAge) {
-    const shown = (queue.visits ?? []).slice(0, LINE_SHOWN);
-    if (!shown.length) return this.#list(word('line'), []);
-    const rows = shown.map((visit) =>
-      element(
-        'tr',
-        {},
-        element('td', {}, String(visit.position)),
-        element('td', {}, seconds(visit.waited_seconds + boardAge)),
-        element('td', {}, visit.priority ? String(visit.priority) : ''),
-        element('td', {}, visit.ringing ? word('rings') : ''),
-      ),
-    );
-    const heads = ['place', 'waited', 'priority', 'rings'].map((key) => element('th', { scope: 'col' }, word(key)));
-    const more = queue.waiting + queue.callbacks_waiting - shown.length;
-    return element(
-      'section',
-      {},
-      element('h4', {}, word('line')),
-      element('table', { class: 'line' }, element('thead', {}, element('tr', {}, ...heads)), element('tbody', {}, ...rows)),
-      more > 0 ? element('p', {}, word('more', { count: more })) : null,
-    );
-  }
+function roomFigure(figure, board) {
+  const value = figure.value(board);
+  const texts = value === null ? [element('small', {}, word('later'))] : [element('strong', {}, value), element('small', {}, figure.note(board))];
+  return element('div', { class: value === null ? 'later' : 'card', 'data-figure': figure.key }, element('dt', {}, say(figure.name)), element('dd', {}, ...texts));
 }
