@@ -30,8 +30,8 @@ from schemas.topics import EVENTS, STATE
 from stream.engine import Engine
 
 GROUP = "occ-worker"
-RECORDS_MAX = 5_000
-FETCH_BYTES_MAX = 1024 * 1024
+RECORDS_MAX = 10_000
+FETCH_BYTES_MAX = 4 * 1024 * 1024
 """Of one partition: the fetcher hands out all it has of one before it turns to the next."""
 REQUEST_SECONDS = 90
 RESTORE_SECONDS_MAX = 80

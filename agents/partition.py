@@ -265,12 +265,12 @@ class Partition:
 
     async def _publish(self, boards: Sequence[str]) -> None:
         pending, self._pending = self._pending, Pending()
-        sent = await self._tools.outputs.send(pending.outputs())
+        sent = await self._tools.outputs.send(self.number, pending.outputs())
         for centre in boards:
             now = self._advance()
             board = out.board(centre, self.engine.board(centre, now))
             self._pace(centre).write(now, self._tools.clock() - now)
-            sent += await self._tools.outputs.send([board])
+            sent += await self._tools.outputs.send(self.number, [board])
         await asyncio.gather(*sent)
         self._published = self.logged_offset
 

@@ -4,6 +4,8 @@ import asyncio
 
 from aiokafka import AIOKafkaProducer
 
+BATCH_BYTES_MAX = 256 * 1024
+
 
 class Producer:
     """It never gives a record up because of time: an outage of Kafka is waited for."""
@@ -17,7 +19,12 @@ class Producer:
         """The open connection."""
         async with self._opening:
             if self._open is None:
-                producer = AIOKafkaProducer(bootstrap_servers=self._servers, acks="all", enable_idempotence=True)
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._servers,
+                    acks="all",
+                    enable_idempotence=True,
+                    max_batch_size=BATCH_BYTES_MAX,
+                )
                 try:
                     await producer.start()
                 except BaseException:

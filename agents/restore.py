@@ -58,7 +58,7 @@ async def take_over(number: int, topic: str, new_engine: NewEngine, reader: Read
             tools.progress.made(len(part))
             await asyncio.sleep(0)
     _remember(engine, folded)
-    await asyncio.gather(*await tools.outputs.send(unpublished))
+    await asyncio.gather(*await tools.outputs.send(number, unpublished))
     partition = Partition(number, epoch, engine, folded.next, times, tools)
     partition.now = folded.now
     log.info("partition %s restored from offset %s to %s", number, first, folded.next)

@@ -57,7 +57,7 @@ def decode(value: bytes | None, appended_at: int | None = None) -> Arrival | Ref
         return EMPTY
     if len(value) > RECORD_BYTES_MAX:
         return TOO_LARGE
-    if len(value) > DEPTH_MAX and _depth(value) > DEPTH_MAX:
+    if len(value) > _TOO_DEEP_BYTES_MIN and _depth(value) > DEPTH_MAX:
         return TOO_DEEP
     if _BACKSLASH in value or _DELETE in value or not value.isascii():
         return _decode_carefully(value, appended_at)
@@ -106,6 +106,7 @@ TOO_DEEP = Refusal("too_deep", f"objects and arrays are nested more than {DEPTH_
 NOT_JSON = Refusal("not_json", "the record is not JSON in UTF-8")
 NOT_OBJECT = Refusal("not_object", "the record is not a JSON object")
 
+_TOO_DEEP_BYTES_MIN = 2 * DEPTH_MAX  # what nests deeper in fewer bytes does not close, and is no JSON for anybody
 _BACKSLASH, _DELETE = b"\\\x7f"
 _ENVELOPE = ("specversion", "id", "source", "type", "time")
 _STEMS = {name.rpartition(".v")[0] for name in EVENT_TYPES}

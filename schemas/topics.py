@@ -1,7 +1,7 @@
 """Every topic in one place: its name, key, how long it keeps what, and whose it is.
 
-All topics are created with as many partitions as the input and keyed by control room unless said otherwise, so a room
-is in the same partition of each; the partitioner is murmur2 of the key everywhere. All are stamped on append: a
+All topics are created with as many partitions as the input, and a control room is in the same one of each: murmur2 of
+its name, whatever a topic is keyed by. All are stamped on append: a
 replayed month must not be deleted minutes after it is written, and a board can be asked for as it was at an instant.
 """
 

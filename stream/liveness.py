@@ -30,6 +30,9 @@ class Intervals:
 
     def add(self, start: int, end: int) -> None:
         """Add `[start, end)`; beyond a bound the oldest interval is forgotten."""
+        if self._ends and self._starts[-1] <= start <= self._ends[-1]:
+            self._ends[-1] = max(end, self._ends[-1])
+            return
         low = bisect_left(self._ends, start)
         high = bisect_right(self._starts, end)
         if low < high:

@@ -1,6 +1,7 @@
 """One queue of a control room: its windows, its line, its counts by state, and what its switch says of it."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from schemas.events import WaitingNow
@@ -34,11 +35,16 @@ class SnapshotTimes:
         self.pending: dict[tuple[int, int], PendingSnapshot] = {}
         """By (taken_at, parts): parts of a snapshot said to have another number of them are another snapshot's."""
 
-    def part(self, taken_at: int, part: int, parts: int, waiting: tuple[WaitingNow, ...]) -> list[WaitingNow] | None:
+    def part(
+        self, taken_at: int, part: int, parts: int, waiting: tuple[WaitingNow, ...]
+    ) -> Sequence[WaitingNow] | None:
         """Take one part; returns the whole list when it completes the snapshot, else None."""
         index = bisect_right(self.times, taken_at)
         if index and self.times[index - 1] == taken_at:
             return None
+        if parts == 1:
+            self.times.insert(index, taken_at)
+            return waiting
         pending = self.pending.setdefault((taken_at, parts), PendingSnapshot())
         if part in pending.received:
             return None

@@ -8,7 +8,7 @@ hours of silence, settled without a wrap-up.
 Sequence here is: facts (stream.facts) → story (stream.visits) → contribution → windows, line, counts (stream.queues).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from sys import intern
 from typing import Any, cast
@@ -297,7 +297,8 @@ class Room:
                 payload = f.listed_payload(waiting, call.id, queue.name)
                 listing = (quality, at, 1, source, event.id, f.LISTED, payload)
                 known = visit.facts[place : place + 1]
-                visit.facts[place : place + 1] = [min((listing, *known), key=f.order_and_content)]
+                least = min(listing, *known, key=f.order_and_content) if known else listing
+                visit.facts[place : place + 1] = [least]
             if news or place is not None:
                 self._dirty_visits.add(visit)
         if listed is not None:
@@ -313,7 +314,7 @@ class Room:
             if counting.source == source and snapshots.prove_gone(known):
                 self._dirty_visits.add(visit)
 
-    def _drift(self, queue: Queue, source: str, taken_at: int, listed: list[ev.WaitingNow]) -> int:
+    def _drift(self, queue: Queue, source: str, taken_at: int, listed: Sequence[ev.WaitingNow]) -> int:
         """How many visits we and the switch disagree about, as of its snapshot; misplaced ones count too."""
         theirs = {waiting.visit: waiting for waiting in listed}
         ours = []

@@ -81,10 +81,19 @@ CALL_SERVICE = 110
 
 def fold(tally: Tally, atom: Atom, sign: int) -> None:
     """Add (`sign` 1) or take out (`sign` -1) one atom; a field that returns to 0 disappears."""
-    pairs = iter(atom)
-    next(pairs)
-    for field in pairs:
-        amount = tally.get(field, 0) + sign * next(pairs)
+    for index in range(1, len(atom), 2):
+        field = atom[index]
+        amount = tally.get(field, 0) + sign * atom[index + 1]
+        if amount:
+            tally[field] = amount
+        else:
+            tally.pop(field, None)
+
+
+def absorb(tally: Tally, sums: Tally) -> None:
+    """Add `sums` to `tally`; a field that returns to 0 disappears."""
+    for field, part in sums.items():
+        amount = tally.get(field, 0) + part
         if amount:
             tally[field] = amount
         else:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from schemas.moments import HOUR, SECOND, micros, moment
-from stream.tally import Atom, Tally, fold, merged
+from stream.tally import Atom, Tally, absorb, fold, merged
 
 LONDON = ZoneInfo("Europe/London")
 ROLLING = {"5m": 300, "15m": 900, "30m": 1800, "60m": 3600, "6h": 6 * 3600}
@@ -111,6 +111,7 @@ class RollingWindows:
 
     def settle(self) -> None:
         """Bring what came and went since the last reading into the sums."""
+        changed: dict[tuple[int, bool], Tally] = {}
         for atom, count in self._changes.items():
             second = atom[0] // SECOND
             if count == 0 or second < self._edges[-1]:
@@ -124,8 +125,17 @@ class RollingWindows:
                 if not atoms:
                     del self._cells[second]
             if atom[0] <= self.clock:
-                self._fold(second, atom, count)
+                place = self._ring_of(second), second >= self._day_starts_second
+                if place not in changed:
+                    changed[place] = {}
+                fold(changed[place], atom, count)
         self._changes.clear()
+        for (index, is_today), sums in changed.items():
+            absorb(self._rings[index], sums)
+            self._stale_from = min(self._stale_from, index)
+            if is_today:
+                absorb(self._today, sums)
+                self._today_is_stale = True
 
     def advance(self, now: int) -> None:
         """Move the clock to `now`; a `now` in the past changes nothing."""
@@ -192,15 +202,12 @@ class RollingWindows:
         length = RETAINED_SECONDS if window == "retained" else ROLLING[window]
         return (self.clock // SECOND + 1 - length) * SECOND
 
-    def _fold(self, second: int, atom: Atom, sign: int) -> None:
+    def _ring_of(self, second: int) -> int:
+        """The ring of a second that is not past the last edge."""
         for index, edge in enumerate(self._edges):
             if second >= edge:
-                fold(self._rings[index], atom, sign)
-                self._stale_from = min(self._stale_from, index)
-                break
-        if second >= self._day_starts_second:
-            fold(self._today, atom, sign)
-            self._today_is_stale = True
+                return index
+        raise AssertionError("a second before the horizon")
 
     def _move_edge(self, index: int, edge: int) -> None:
         leaving = self._seconds(self._edges[index], edge)
@@ -230,7 +237,7 @@ class RollingWindows:
 
     def _cell(self, second: int) -> list[Atom]:
         """The atoms of a second, to be changed."""
-        if second < self._edges[_PACKED_AFTER]:
+        if second < self._edges[_PACKED_AFTER] and second // _MINUTE not in self._loose:
             self._loosen(second // _MINUTE)
         cell = self._cells.get(second)
         if cell is None:
