@@ -10,8 +10,8 @@ help: ## List these targets
 
 setup: $(READY) ## Put everything into .venv, occ included
 
-demo: setup ## Show the whole system live; FOR=30 ends it after 30 seconds
-	@$(BIN)/occ demo $(if $(FOR),--for $(FOR))
+demo: setup ## Show the whole system live; FOR=30 ends it after 30 seconds; PBX=1: real calls on a real Asterisk
+	@$(BIN)/occ demo $(if $(PBX),--pbx) $(if $(FOR),--for $(FOR))
 
 test: check ## Check, then run all tests
 	@$(BIN)/pytest

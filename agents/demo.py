@@ -1,8 +1,9 @@
-"""The whole system on this machine, with a lively simulated control room that happens now.
+"""The whole system on this machine, with a lively control room that happens now.
 
-The parts are the real ones: a Kafka, a worker in a process of its own, the simulator in the place of the telephone
-system, the announcer with its log driver, the wallboard, the view in the terminal. Whatever ends the demo (time,
-Ctrl-C, SIGTERM, the closing of the terminal, the failure of a part) ends all it started.
+The parts are the real ones: a Kafka, a worker in a process of its own, the announcer, the wallboard, the view in the
+terminal. Only the telephone system is simulated, and the announcer writes down what it would say, unless a real
+switch is asked for. Whatever ends the demo (time, Ctrl-C, SIGTERM, the closing of the terminal, the failure of a
+part) ends all it started.
 
 Its own Kafka begins empty each time and lies beside this project's, so that what it shows is its own alone. In a
 Kafka that is configured the demo is one more control room, with a name of its own.
@@ -14,17 +15,18 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time_ns
+from typing import Protocol
 
 import click
 from rich.console import Console
 
-from agents import topics, wallboard
+from agents import real_calls, topics, wallboard
 from agents.announcer import announce
 from agents.broker import Broker
 from agents.cli.running import Interruptible, until_stopped
@@ -38,7 +40,7 @@ from schemas.boards import Board
 from schemas.moments import parse
 from telephony.room import SimulationConfig, always_busy
 from telephony.simulator import Simulation
-from telephony.speaking import LogDriver
+from telephony.speaking import Driver, LogDriver
 from wallboard.door import Door
 
 WARM_START = timedelta(minutes=10)
@@ -85,15 +87,64 @@ class Place:
         ]
 
 
-def demo(settings: Settings, seconds: float | None, console: Console) -> Totals | None:
-    """Run a demo until it is stopped, or for `seconds`; then everything is counted. Raises ClickException."""
+class Telephones(Protocol):
+    """The telephone system of a demo, and what speaks through it; `source` None means to callers of any."""
+
+    @property
+    def source(self) -> str | None: ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What to tell a person who watches."""
+        ...
+
+    def driver(self) -> Driver: ...
+
+    async def run(self, servers: str) -> None:
+        """Send what happens to Kafka, until cancelled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A telephone system that is only told of."""
+
+    centre: str
+    source = None
+
+    @property
+    def notes(self) -> list[str]:
+        return []
+
+    def driver(self) -> Driver:
+        return LogDriver()
+
+    async def run(self, servers: str) -> None:
+        now = datetime.now(UTC)
+        room = SimulationConfig(
+            centre=self.centre, starts_at=now - WARM_START, hours=HOURS_MAX, scale=SCALE, sick=SICK
+        )
+        async with producer(servers) as sender:
+            await run_live(Simulation(always_busy(room), seed=now.microsecond), sender)
+
+
+def demo(settings: Settings, seconds: float | None, console: Console, *, pbx: bool = False) -> Totals | None:
+    """Run a demo until it is stopped, or for `seconds`; then everything is counted. Raises ClickException.
+
+    With `pbx` the calls are real ones on a real switch.
+    """
     with ExitStack() as parts:
         interruptible = parts.enter_context(Interruptible())
+        if pbx:
+            real_calls.prepare(settings.cache, console)
         place = parts.enter_context(_place(settings, console))
+        telephones: Telephones = Simulated(place.centre)
+        if pbx:
+            telephones = parts.enter_context(real_calls.opened(settings.cache, place.centre))
         asyncio.run(topics.create(place.servers, settings.kafka.partitions, settings.kafka.replication_factor))
         worker = parts.enter_context(WorkerProcess(place.environment, place.folder / "worker.log"))
         parts.callback(interruptible.end)
-        return asyncio.run(until_stopped(_run(place, worker, console, seconds)))
+        return asyncio.run(until_stopped(_run(place, telephones, worker, console, seconds)))
 
 
 @contextmanager
@@ -121,7 +172,9 @@ def _place(settings: Settings, console: Console) -> Iterator[Place]:
             yield Place(broker.bootstrap, "demo", folder, *ports, folder)
 
 
-async def _run(place: Place, worker: WorkerProcess, console: Console, seconds: float | None) -> Totals | None:
+async def _run(
+    place: Place, telephones: Telephones, worker: WorkerProcess, console: Console, seconds: float | None
+) -> Totals | None:
     watched = Watched(place.centre)
 
     def tell(address: str) -> None:
@@ -129,16 +182,16 @@ async def _run(place: Place, worker: WorkerProcess, console: Console, seconds: f
             console.print(f"The wallboard is at {address}")
 
     with (place.folder / "announcer.log").open("a", buffering=1) as log:
-        async with producer(place.servers) as sender, meter(place.servers) as counts, asyncio.TaskGroup() as parts:
+        async with meter(place.servers) as counts, asyncio.TaskGroup() as parts:
             lasting = [
                 parts.create_task(worker.keep_running()),
                 parts.create_task(follow(place.servers, watched)),
                 parts.create_task(wallboard.run(Door(port=place.wallboard_port), place.servers, tell)),
             ]
             ending = [
-                parts.create_task(run_live(_simulation(place.centre), sender)),
-                parts.create_task(announce(place.servers, LogDriver(), lambda line: print(line, file=log))),
-                parts.create_task(show(watched, console, place.notes)),
+                parts.create_task(telephones.run(place.servers)),
+                parts.create_task(_announce(place, telephones, lambda line: print(line, file=log))),
+                parts.create_task(show(watched, console, [*place.notes, *telephones.notes])),
             ]
             if seconds is None:
                 await asyncio.wait(ending)
@@ -150,10 +203,8 @@ async def _run(place: Place, worker: WorkerProcess, console: Console, seconds: f
             return totals
 
 
-def _simulation(centre: str) -> Simulation:
-    now = datetime.now(UTC)
-    room = SimulationConfig(centre=centre, starts_at=now - WARM_START, hours=HOURS_MAX, scale=SCALE, sick=SICK)
-    return Simulation(always_busy(room), seed=now.microsecond)
+async def _announce(place: Place, telephones: Telephones, say: Callable[[str], None]) -> None:
+    await announce(place.servers, telephones.driver(), say, source=telephones.source)
 
 
 async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:

@@ -1,29 +1,12 @@
-"""Programs of the system that tests need: installed where that is possible."""
+"""Programs of the system that tests need; without one a test does not run."""
 
 import os
 import shutil
-import subprocess
 from typing import NoReturn
 
 import pytest
 
-
-class UnobtainableError(Exception):
-    """This machine can have no such thing; the message says why."""
-
-
-def obtain(program: str, package: str) -> None:
-    """Install Debian's `package` where `program` is missing and that is possible. Raises UnobtainableError."""
-    if shutil.which(program):
-        return
-    if os.getuid() or not shutil.which("apt-get"):
-        raise UnobtainableError(f"{program} is missing: install Debian's package {package}.")
-    for command in (["update"], ["install", "--no-install-recommends", package]):
-        subprocess.run(
-            ["apt-get", "-qq", *command], env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, capture_output=True
-        )
-    if not shutil.which(program):
-        raise UnobtainableError(f"{program} cannot be had: Debian's package {package} could not be installed.")
+from agents.packages import UnobtainableError, obtain
 
 
 def require(program: str, package: str) -> str:

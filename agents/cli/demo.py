@@ -16,14 +16,22 @@ from agents.config import load
     type=click.FloatRange(min=0, min_open=True),
     help="End after so many seconds, and print what went through as one line of JSON.",
 )
-def command(seconds: float | None) -> None:
-    """Run the whole system on this machine with a lively simulated control room, until Ctrl-C.
+@click.option(
+    "--pbx",
+    is_flag=True,
+    help="Real calls by SIP on a real Asterisk, and an announcer that speaks to them, instead of a simulation.",
+)
+def command(seconds: float | None, pbx: bool) -> None:
+    """Run the whole system on this machine with a lively control room, until Ctrl-C.
 
     A Kafka of its own, empty at first, a worker, a simulated telephone system, the announcer and a live view; the
     first time Kafka is downloaded. Where OCC_KAFKA__BOOTSTRAP_SERVERS is set that Kafka is used.
+
+    --pbx needs Linux; the first time it installs sipp, espeak-ng and sox and builds Asterisk in the cache, which
+    takes root on Debian.
     """
     from agents.demo import demo  # most of a second, and not needed for --help
 
-    totals = demo(load(), seconds, Console())
+    totals = demo(load(), seconds, Console(), pbx=pbx)
     if totals is not None:
         click.echo(json.dumps(asdict(totals)))

@@ -9,7 +9,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tests.packages import UnobtainableError, do_without
+from agents.packages import UnobtainableError
+from tests.packages import do_without
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("prometheus", "prometheus-alertmanager")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import orjson
 
+from tests.processes import processes_of
+
 
 def test_the_demo_ends_by_itself_with_every_event_applied_and_no_process_left(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OCC_")}
@@ -28,18 +30,4 @@ def test_the_demo_ends_by_itself_with_every_event_applied_and_no_process_left(tm
     for counts in totals["queues"].values():
         assert counts["queued"] == sum(count for name, count in counts.items() if name != "queued")
     assert sum(counts["queued"] for counts in totals["queues"].values()) > 100
-    assert not _processes_in(tmp_path)
-
-
-def _processes_in(folder: Path) -> list[str]:
-    """The command lines of the processes that name `folder` or work in it."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) != os.getpid():
-            try:
-                command = (process / "cmdline").read_bytes().decode(errors="replace")
-                if str(folder) in command or (process / "cwd").resolve() == folder:
-                    found.append(command)
-            except (PermissionError, FileNotFoundError, ProcessLookupError):
-                continue
-    return found
+    assert not processes_of(tmp_path)

@@ -1,5 +1,6 @@
 """One real Asterisk for the whole run. Where it cannot be had, the last lines of the run say so, and why."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -7,14 +8,20 @@ import pytest
 
 from agents import topics
 from agents.broker import Broker
+from agents.packages import UnobtainableError
+from agents.phones import Phones
+from agents.switch import Switch, build
 from schemas.topics import EVENTS
 from tests.integration.conftest import broker, make_topic
-from tests.packages import UnobtainableError, require
-from tests.pbx.phones import Phones
+from tests.packages import require
 from tests.pbx.room import Room
-from tests.pbx.switch import Switch, build
 
 __all__ = ["broker", "make_topic"]
+
+CACHE = Path(__file__).parents[2] / ".cache"
+ADDED = Path(__file__).parent / "conf"
+HANDLERS = ("ann", "ben")
+QUEUES = ("101", "101-secondary", "999", "internal", "staffed")
 
 _missing: list[str] = []
 
@@ -25,15 +32,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
-    """Shared by all tests; whoever ends it starts it again before the test ends."""
+def asterisk() -> Path:
+    """The folder in which one was built."""
     require("sipp", "sip-tester")
+    folder = CACHE / "asterisk"
     try:
-        asterisk = build()
+        build(folder)
     except UnobtainableError as error:
         _missing.append(str(error))
         pytest.skip(str(error))
-    switch = Switch(asterisk, tmp_path_factory.mktemp("switch"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def switch(asterisk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
+    """Shared by all tests; whoever ends it starts it again before the test ends."""
+    switch = Switch(asterisk, tmp_path_factory.mktemp("switch"), HANDLERS, ADDED)
     switch.start()
     yield switch
     switch.terminate()
@@ -45,7 +59,12 @@ async def phones(switch: Switch, tmp_path: Path) -> AsyncIterator[Phones]:
     phones = Phones(switch, tmp_path)
     yield phones
     await phones.hang_up()
-    switch.forget_all()
+    switch.says("channel request hangup all")
+    for queue in QUEUES:
+        for name in HANDLERS:
+            switch.says(f"queue remove member PJSIP/{name} from {queue}")
+    while not switch.says("core show channels count").startswith("0 active channels"):
+        await asyncio.sleep(0.02)
 
 
 @pytest.fixture

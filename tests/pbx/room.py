@@ -8,6 +8,8 @@ from typing import Self, TypeVar
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.bridge import hear_asterisk
+from agents.phones import Phones
+from agents.switch import EXAMPLE, Switch
 from schemas.codec import Arrival, decode
 from schemas.events import Event, HandlerSnapshot, HandlerState, QueueSnapshot, SourceHeartbeat
 from stream.history import History, Period
@@ -15,8 +17,6 @@ from stream.profile import Profile
 from telephony.ami_client import Connection, connected
 from telephony.asterisk_bridge import Account
 from telephony.origins import OriginsFile
-from tests.pbx.phones import Phones
-from tests.pbx.switch import EXAMPLE, Switch
 
 PATIENCE_SECONDS = 30
 SHOWN_MAX = 20

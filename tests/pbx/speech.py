@@ -14,14 +14,14 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from agents.phones import Phones
+from agents.switch import Switch
 from schemas.codec import Arrival, decode, encode
 from schemas.events import AnnouncementOutcome
 from schemas.outputs import Cancellation, Command
 from schemas.topics import ANNOUNCEMENTS, EVENTS
 from telephony.ami_client import Connection, connected
 from tests.pbx.ears import Ear, Ears
-from tests.pbx.phones import Phones
-from tests.pbx.switch import Switch
 
 OCC = str(Path(sys.executable).with_name("occ"))
 CENTRE = "west-mercia"

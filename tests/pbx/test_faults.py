@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents.broker import Broker
+from agents.switch import Switch
 from schemas.events import (
     CallEnded,
     CallOffered,
@@ -26,7 +27,6 @@ from schemas.events import (
 )
 from schemas.moments import SECOND
 from tests.pbx.room import PATIENCE_SECONDS, Room
-from tests.pbx.switch import Switch
 
 OCC = str(Path(sys.executable).with_name("occ"))
 REGULAR = (SourceHeartbeat, HandlerSnapshot, HandlerState, QueueSnapshot)

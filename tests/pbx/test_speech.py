@@ -8,13 +8,14 @@ import pytest
 
 from agents import topics
 from agents.broker import Broker
+from agents.phones import Phones
+from agents.switch import Switch
 from telephony.espeak import speak_all
 from telephony.prompts import FOLDER
 from tests.packages import require
+from tests.pbx.conftest import ADDED
 from tests.pbx.ears import ALIKE, Ears, Samples, alike, recording
-from tests.pbx.phones import Phones
 from tests.pbx.speech import Line, Speech
-from tests.pbx.switch import Switch, build
 
 LATE_SECONDS = 0.25
 CROWD = 40
@@ -193,10 +194,13 @@ async def test_what_the_switch_only_seems_to_have_said_has_failed(speech: Speech
 
 
 async def test_caller_to_whom_no_audio_flows_was_not_spoken_to(
-    broker: Broker, spoken_prompts: Path, tmp_path: Path
+    asterisk: Path, broker: Broker, spoken_prompts: Path, tmp_path: Path
 ) -> None:
     await topics.create(broker.bootstrap, 1, 1)
-    silent = Switch(build(), tmp_path, silent=True)
+    silent = Switch(asterisk, tmp_path, (), ADDED)
+    (silent.home / "music" / "tone.wav").unlink()
+    asterisk_conf = silent.home / "etc" / "asterisk.conf"
+    asterisk_conf.write_text(asterisk_conf.read_text().replace("transmit_silence = yes", ""))
     silent.take_recordings(spoken_prompts)
     silent.start()
     phones = Phones(silent, tmp_path)

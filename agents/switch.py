@@ -1,4 +1,8 @@
-"""A real Asterisk on loopback in a folder of its own, configured by the files that a site copies."""
+"""A real Asterisk on loopback in a folder of its own, configured by the files that a site copies.
+
+For demo and tests: one trunk that takes calls from 127.0.0.1, telephones of handlers, music that is a quiet tone. It
+ends with the process that started it, however that ends.
+"""
 
 import math
 import re
@@ -6,51 +10,67 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from struct import pack
 
-from tests.packages import UnobtainableError
+from agents.packages import UnobtainableError
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "deploy" / "asterisk"
-ADDED = Path(__file__).parent / "conf"
-HANDLERS = ("ann", "ben")
+EXAMPLE = Path(__file__).parents[1] / "deploy" / "asterisk"
 START_SECONDS = 30
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""How to start what must not outlive this process."""
+_HANDLERS_FROM = 2001
+_TRUNK = """
+[trunk](trunk-line)
+[trunk]
+type = identify
+endpoint = trunk
+match = 127.0.0.1
+"""
+_HANDLER = """
+[{name}](handler)
+aors = {name}
+callerid = {title} <{number}>
+[{name}]
+type = aor
+contact = sip:{name}@127.0.0.1:{port}
+"""
 
 
-def build() -> Path:
-    """The folder of Asterisk; builds it the first time. Raises UnobtainableError."""
-    folder = ROOT / ".cache" / "asterisk"
-    built = subprocess.run([EXAMPLE / "build", folder], capture_output=True, text=True)
+def build(folder: Path) -> None:
+    """Put an Asterisk into `folder` if there is none. Raises UnobtainableError."""
+    if not sys.platform.startswith("linux"):
+        raise UnobtainableError("A real switch needs Linux: Debian or one of its descendants.")
+    if not EXAMPLE.is_dir():
+        raise UnobtainableError(f"A real switch needs the project's own folder: {EXAMPLE} is missing.")
+    built = subprocess.run([EXAMPLE / "build", folder], capture_output=True, text=True)  # noqa: S603
     if built.returncode:
         raise UnobtainableError(built.stderr.strip().splitlines()[-1])
-    return folder
 
 
 class Switch:
     """`start` it, `terminate` or `kill` it, start it again: its ports and passwords stay."""
 
-    def __init__(self, asterisk: Path, home: Path, *, silent: bool = False) -> None:
-        """A `silent` one plays no music and sends no audio of its own."""
+    def __init__(self, asterisk: Path, home: Path, handlers: Sequence[str], added: Path | None = None) -> None:
+        """Lay out the `asterisk` that was built in `home`; what `added` holds comes after the example's files."""
         libraries = next(asterisk.glob("usr/lib/*-linux-gnu"))
         self._asterisk = asterisk
+        linker = next(libraries.glob("ld-linux-*.so.*"))
         self._command = [
-            *(next(libraries.glob("ld-linux-*.so.*")), "--library-path", f"{libraries}:{asterisk / 'usr/lib'}"),
-            *(asterisk / "usr/sbin/asterisk", "-C", home / "etc" / "asterisk.conf"),
+            *(str(linker), "--library-path", f"{libraries}:{asterisk / 'usr/lib'}"),
+            *(str(asterisk / "usr/sbin/asterisk"), "-C", str(home / "etc" / "asterisk.conf")),
         ]
         self._process: subprocess.Popen[bytes] | None = None
         self.home = home
-        self.sip, self.ami, self.http, *handlers = free_ports(3 + len(HANDLERS))
-        self.handlers = dict(zip(HANDLERS, handlers, strict=True))
-        self._configure()
-        if silent:
-            (home / "music" / "tone.wav").unlink()
-            asterisk_conf = home / "etc" / "asterisk.conf"
-            asterisk_conf.write_text(asterisk_conf.read_text().replace("transmit_silence = yes", ""))
+        self.sip, self.ami, self.http, *ports = free_ports(3 + len(handlers))
+        self.handlers = dict(zip(handlers, ports, strict=True))
+        """The port of each one's telephone."""
+        self._configure(added)
 
     @property
     def secret_file(self) -> Path:
@@ -73,8 +93,12 @@ class Switch:
     def start(self) -> None:
         """Returns when the switch takes calls."""
         with (self.home / "console").open("ab") as console:
-            self._process = subprocess.Popen(
-                [*self._command, "-f"], stdin=subprocess.DEVNULL, stdout=console, stderr=console
+            self._process = subprocess.Popen(  # noqa: S603
+                [*ENDS_WITH_US, *self._command, "-f"],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
             )
         give_up_at = time.monotonic() + START_SECONDS
         while self.says("core waitfullybooted").strip() != "Asterisk has fully booted.":
@@ -84,7 +108,7 @@ class Switch:
 
     def says(self, command: str) -> str:
         """What the switch answers to a command of its own console."""
-        asked = subprocess.run([*self._command, "-rx", command], capture_output=True, text=True)
+        asked = subprocess.run([*self._command, "-rx", command], capture_output=True, text=True)  # noqa: S603
         return asked.stdout
 
     def take_recordings(self, folder: Path) -> None:
@@ -108,14 +132,10 @@ class Switch:
     def _channels(self) -> list[list[str]]:
         return [line.split("!") for line in self.says("core show channels concise").splitlines()]
 
-    def forget_all(self) -> None:
-        """Hang up all calls and log out all handlers; returns when that is done."""
-        self.says("channel request hangup all")
-        for queue in ("101", "101-secondary", "999", "internal", "staffed"):
-            for name in self.handlers:
-                self.says(f"queue remove member PJSIP/{name} from {queue}")
-        while not self.says("core show channels count").startswith("0 active channels"):
-            time.sleep(0.02)
+    def log_in(self, name: str, *queues: str) -> None:
+        """A handler logs in to queues."""
+        for queue in queues:
+            self.says(f"queue add member PJSIP/{name} to {queue} penalty 0 as {name.title()}")
 
     def terminate(self) -> None:
         self._end(signal.SIGTERM)
@@ -139,17 +159,22 @@ class Switch:
             self._process.wait(30)
             self._process = None
 
-    def _configure(self) -> None:
+    def _configure(self, added: Path | None) -> None:
         etc = self.home / "etc"
         etc.mkdir()
         for file in EXAMPLE.glob("*.conf"):
-            added = ADDED / file.name
-            text = file.read_text() + (added.read_text() if added.exists() else "")
-            (etc / file.name).write_text(self._placed(text))
+            (etc / file.name).write_text(self._placed(file.read_text()))
+        with (etc / "pjsip.conf").open("a") as pjsip:
+            pjsip.write(_TRUNK)
+            for number, (name, port) in enumerate(self.handlers.items(), _HANDLERS_FROM):
+                pjsip.write(_HANDLER.format(name=name, title=name.title(), number=number, port=port))
+        for own in added.iterdir() if added else ():
+            with (etc / own.name).open("a") as conf:
+                conf.write(own.read_text())
         for name in ("log", "run", "spool", "db", "keys", "agi"):
             (self.home / name).mkdir()
         self._place_sounds(self._asterisk / "usr" / "share" / "asterisk")
-        subprocess.run([EXAMPLE / "make-secrets", etc], check=True)
+        subprocess.run([EXAMPLE / "make-secrets", etc], check=True)  # noqa: S603
         _quiet_tone(self.home / "music" / "tone.wav")
         directories = {
             "astetcdir": etc,
@@ -163,8 +188,8 @@ class Switch:
             "astrundir": self.home / "run",
             "astlogdir": self.home / "log",
         }
-        with (etc / "asterisk.conf").open("a") as file:
-            file.write("\n[directories]\n" + "".join(f"{name} => {path}\n" for name, path in directories.items()))
+        with (etc / "asterisk.conf").open("a") as conf:
+            conf.write("\n[directories]\n" + "".join(f"{name} => {path}\n" for name, path in directories.items()))
 
     def _place_sounds(self, shared: Path) -> None:
         """The switch's own files, and beside its own sounds the folder for others."""
@@ -182,10 +207,7 @@ class Switch:
         text = text.replace("127.0.0.1:5060", f"127.0.0.1:{self.sip}")
         text = re.sub(r"^port = 5038$", f"port = {self.ami}", text, flags=re.MULTILINE)
         text = re.sub(r"^bindport = 8088$", f"bindport = {self.http}", text, flags=re.MULTILINE)
-        text = text.replace("directory = music", f"directory = {self.home / 'music'}")
-        for name, port in self.handlers.items():
-            text = text.replace(f"@{name.upper()}@", str(port))
-        return text
+        return text.replace("directory = music", f"directory = {self.home / 'music'}")
 
 
 def free_ports(number: int) -> list[int]:

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.pbx.switch import Switch, free_ports
+from agents.switch import ENDS_WITH_US, Switch, free_ports
 
 ENDLESS = 60_000
 _INVITED = "sip:[service]@[remote_ip]:[remote_port]"
@@ -33,6 +33,8 @@ class Phones:
         self._switch = switch
         self._folder = folder
         self._running: list[asyncio.subprocess.Process] = []
+        self._made = 0
+        self._scenarios: dict[str, Path] = {}
 
     async def caller(
         self,
@@ -45,15 +47,19 @@ class Phones:
         address: str = "127.0.0.1",
         calls: int = 1,
         rate: int = 1,
+        echoes: bool = False,
     ) -> asyncio.subprocess.Process:
-        """Rings `exten`; ends the call so long after the answer, or where they cancel, after the ringing began."""
+        """Rings `exten`; ends the call so long after the answer, or where they cancel, after the ringing began.
+
+        Who `echoes` sends back what they hear; who sends no audio at all is taken for vanished after half a minute.
+        """
         scenario = _cancels(hang_up_after) if cancels else _rings(hang_up_after, diverted_from)
-        options = ["-s", exten, "-m", str(calls), "-r", str(rate), "-key", "number", number]
+        options = ["-s", exten, "-m", str(calls), "-r", str(rate), "-key", "number", number, *_echo(echoes)]
         return await self._start(scenario, address, free_ports(1)[0], *options)
 
     async def listeners(self, exten: str, callers: Sequence[tuple[str, int]]) -> asyncio.subprocess.Process:
         """All ring `exten`, each from a number and with an ear at a port, and stay on the line."""
-        listed = self._folder / f"listeners-{len(self._running)}.csv"
+        listed = self._folder / f"listeners-{self._made}.csv"
         listed.write_text("SEQUENTIAL\n" + "".join(f"{number};{port}\n" for number, port in callers))
         scenario = _rings(ENDLESS, "").replace("[number]", "[field0]").replace("[media_port]", "[field1]")
         options = ["-s", exten, "-m", str(len(callers)), "-r", "40", "-inf", str(listed)]
@@ -74,9 +80,7 @@ class Phones:
         Who `echoes` sends back what the caller says.
         """
         scenario = _answers(answers_after, talks, holds, refers_to)
-        return await self._start(
-            scenario, "127.0.0.1", self._switch.handlers[name], *(["-rtp_echo"] if echoes else [])
-        )
+        return await self._start(scenario, "127.0.0.1", self._switch.handlers[name], *_echo(echoes))
 
     async def hang_up(self) -> None:
         for phone in self._running:
@@ -85,19 +89,33 @@ class Phones:
             await phone.wait()
 
     async def _start(self, scenario: str, address: str, port: int, *options: str) -> asyncio.subprocess.Process:
-        file = self._folder / f"telephone-{len(self._running)}.xml"
-        file.write_text(scenario)
+        self._running = [phone for phone in self._running if phone.returncode is None]
+        self._made += 1
+        errors = self._folder / f"telephone-{self._made}.err"
         media = free_ports(1)[0]
         phone = await asyncio.create_subprocess_exec(
-            *("sipp", f"127.0.0.1:{self._switch.sip}", "-sf", file, "-i", address, "-p", str(port)),
-            *("-mi", address, "-mp", str(media), "-nostdin", "-trace_err", "-error_file", file.with_suffix(".err")),
+            *(*ENDS_WITH_US, "sipp", f"127.0.0.1:{self._switch.sip}", "-sf", self._file(scenario)),
+            *("-i", address, "-p", str(port)),
+            *("-mi", address, "-mp", str(media), "-nostdin", "-trace_err", "-error_file", errors),
             *options,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self._running.append(phone)
         return phone
+
+    def _file(self, scenario: str) -> Path:
+        """One for the same scenario, however many telephones follow it."""
+        if scenario not in self._scenarios:
+            self._scenarios[scenario] = self._folder / f"scenario-{len(self._scenarios)}.xml"
+            self._scenarios[scenario].write_text(scenario)
+        return self._scenarios[scenario]
+
+
+def _echo(echoes: bool) -> list[str]:
+    return ["-rtp_echo"] if echoes else []
 
 
 def _rings(hang_up_after: int, diverted_from: str) -> str:
