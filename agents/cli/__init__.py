@@ -10,6 +10,7 @@ COMMANDS = {
     "board": "Print the board of a control room, live or as it was at an instant.",
     "bridge": "Hear a telephone system and send what happens in it to Kafka.",
     "broker": "Run a real Apache Kafka on this machine: up, down, status.",
+    "compare": "Show where two sets of events differ.",
     "config": "Print the settings in force.",
     "demo": "Run the whole system on this machine with a lively simulated control room.",
     "figures": "Compute every figure from files of events, without Kafka.",

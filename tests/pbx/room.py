@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from click.testing import CliRunner, Result
 
 from agents.bridge import hear_asterisk
+from agents.cli.compare import command as compare_command
+from agents.cli.translate import command as translate_command
 from agents.phones import Phones
 from agents.switch import EXAMPLE, Switch
-from schemas.codec import Arrival, decode
+from schemas.codec import Arrival, decode, encode
 from schemas.events import Event, HandlerSnapshot, HandlerState, QueueSnapshot, SourceHeartbeat
 from stream.history import History, Period
 from stream.profile import Profile
@@ -33,6 +36,8 @@ class Room:
         self.topic = topic
         self.folder = folder
         self.arrivals: list[Arrival] = []
+        self.logged_before = len(switch.queue_log)
+        """Rows of the switch's log that are of earlier calls."""
         self._bridges: list[asyncio.Task[None]] = []
         self._closing = contextlib.AsyncExitStack()
 
@@ -117,6 +122,35 @@ class Room:
     async def next(self, cls: type[AnyEvent], count: int = 1) -> AnyEvent:
         """Read on until there are `count` more of one type; the last of them."""
         return (await self.hears(cls, len(self.of(cls)) + count))[-1]
+
+    async def agrees_with_queue_log(self) -> None:
+        """Read on until what was said is what the switch's own log says; fails with the differences."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while (compared := self._compared()).exit_code == 1:
+                    await self._read()
+        except TimeoutError:
+            raise AssertionError(compared.output) from None
+        assert compared.exit_code == 0, compared.output
+
+    def _compared(self) -> Result:
+        """What `occ compare` says of the events that were heard and of those in the switch's log."""
+        heard = self.folder / "heard.jsonl"
+        heard.write_bytes(b"".join(encode(arrival.event) + b"\n" for arrival in self.arrivals))
+        return CliRunner().invoke(compare_command, [str(heard), str(self._logged())], catch_exceptions=False)
+
+    def _logged(self) -> Path:
+        """What `occ translate` makes of the switch's log since this room began."""
+        log, logged = self.folder / "queue_log", self.folder / "logged.jsonl"
+        log.write_text("".join(f"{'|'.join(row)}\n" for row in self.switch.queue_log[self.logged_before :]))
+        arguments = ["queue-log", str(log), "--keys", str(self.folder / "keys")]
+        logged.write_bytes(CliRunner().invoke(translate_command, arguments, catch_exceptions=False).stdout_bytes)
+        return logged
+
+    def read_queue_log(self) -> None:
+        """Take what the switch's log says, as after an import."""
+        arrivals = [decode(line) for line in self._logged().read_bytes().splitlines()]
+        self.arrivals += [arrival for arrival in arrivals if isinstance(arrival, Arrival)]
 
     def said(self) -> str:
         """What was said last of callers, for a failing test."""

@@ -53,6 +53,8 @@ async def test_switch_that_stops_makes_nobody_abandon(room: Room, switch: Switch
     assert [event.data.reason for event in room.of(VisitLeft)] == ["abandoned", "withdrawn"]
     assert room.figures("101") == {"queued": 2, "abandoned_short": 1, "withdrawn": 1}
     assert room.figures() == {"calls_offered": 2, "calls_with_visit": 2}
+    switch.says("queue add member PJSIP/ann to 101")  # the first row of the new log says that it began
+    await room.agrees_with_queue_log()
 
 
 async def test_switch_that_is_killed_loses_its_callers_and_the_next_ones_are_new(room: Room, switch: Switch) -> None:
@@ -132,6 +134,10 @@ async def test_bridge_that_is_killed_goes_on_with_the_calls_it_knew_and_learns_t
     assert await bridge.wait() == 0
     assert room.figures("999") == {"queued": 2, "answered": 2}
     assert room.figures("101") == {"queued": 2, "answered": 1, "lost": 1}
+    assert room.figures() == {"calls_offered": 4, "calls_with_visit": 4}
+    room.read_queue_log()
+    assert room.figures("999") == {"queued": 2, "answered": 2}
+    assert room.figures("101") == {"queued": 2, "answered": 1, "abandoned_short": 1}
     assert room.figures() == {"calls_offered": 4, "calls_with_visit": 4}
 
 

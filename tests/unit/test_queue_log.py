@@ -1,8 +1,9 @@
 """Each kind of row of a queue_log as a small constructed timeline; seconds are counted from 08:00."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -22,8 +23,10 @@ from schemas.events import (
 from schemas.moments import SECOND, micros
 from stream.history import History, Period
 from stream.profile import Profile
+from telephony.ami_text import blocks
 from telephony.pseudonyms import KeyRing
 from telephony.queue_log import CHANNELS_MAX, FAULTS_MAX, Translator
+from tests.unit.test_asterisk_trace import translate
 
 EIGHT = 1_795_507_200  # 2026-11-24 08:00 UTC
 KEYS = KeyRing(b"a secret for tests")
@@ -61,16 +64,21 @@ class Log:
         return figures(self.events, queue)
 
 
-def figures(events: Iterable[Event], queue: str) -> dict[str, object]:
-    """How many visits to a queue there were of each outcome."""
+def all_figures(events: Iterable[Event]) -> list[dict[str, Any]]:
     history = History(Profile(), Period())
     arrivals = [decode(encode(event)) for event in events]
     assert all(isinstance(arrival, Arrival) for arrival in arrivals)
     for _ in history.take(sorted(arrivals, key=lambda each: (each.at, each.event.source, each.event.id))):
         pass
+    return [{name: row[name] for name in ("queue", "figure", "value", "numerator")} for row in history.rows()]
+
+
+def figures(events: Iterable[Event], queue: str) -> dict[str, object]:
+    """How many visits to a queue there were of each outcome."""
     names = ("queued", "answered", "abandoned", "abandoned_short", "timed_out", "exited_by_key")
     names += ("transferred_out", "withdrawn", "waiting")
-    return {row["figure"]: row["value"] for row in history.rows(queue) if row["figure"] in names and row["value"]}
+    rows = [row for row in all_figures(events) if row["queue"] == queue and row["figure"] in names]
+    return {row["figure"]: row["value"] for row in rows if row["value"]}
 
 
 def seconds(event: Event) -> int:
@@ -360,6 +368,11 @@ def test_recorded_run_gives_what_truly_happened():
     in_101, in_999 = figures(events, "101"), figures(events, "999")
     assert in_101 == {"queued": 13, "answered": 4, "abandoned": 5, "timed_out": 4}
     assert in_999 == {"queued": 6, "answered": 4, "abandoned": 2}
+
+
+def test_what_both_the_bridge_and_the_log_tell_counts_once_as_the_bridge_told_it():
+    heard = translate(list(blocks(BytesIO((TRACE.parent / "ami-events.txt").read_bytes()))))
+    assert all_figures([*heard, *trace()]) == all_figures(heard)
 
 
 def test_two_readings_say_the_same_with_the_same_ids():
