@@ -409,13 +409,7 @@ class Translator(SwitchTranslator):
         listed, self._listing.channels = self._listing.channels, set()
         if seen.whole("ListItems") != len(listed):
             raise UnrelatedError("incomplete_listing")
-        for channel in list(self._channels.values()):
-            if channel.id in listed or channel.gone is not None:
-                channel.unlisted = 0
-                continue
-            channel.unlisted += 1
-            if channel.unlisted > 1:  # as with callers in a queue
-                yield from self._over(channel, self._switch_clock(seen.received_at))
+        yield from self._over_unlisted(listed, self._switch_clock(seen.received_at))
 
     # Leaves
 

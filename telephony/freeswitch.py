@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from schemas.events import EndedReason, Event, LeftReason
 from schemas.moments import SECOND
 from telephony.freeswitch_agents import AGENTS_MAX, IN_A_CALL, QUEUES_MAX, Agents
-from telephony.freeswitch_text import BODY, micros_of, read, table
+from telephony.freeswitch_text import BODY, listed_channels, micros_of, read, table
 from telephony.origins import NOWHERE, Classifier
 from telephony.pseudonyms import Pseudonyms
 from telephony.reading import MalformedError, Reading, epoch_micros, usable_id
@@ -28,6 +28,7 @@ from telephony.switch_events import SERVICES, Incoming
 from telephony.translating import SwitchTranslator, UnrelatedError
 
 END_GRACE = 15 * SECOND  # how long after a channel is gone the end of its visit may still come
+RUNS_MAX = 100
 SETTLED_MAX = 20_000  # visits whose end is known: what repeats them says nothing
 
 _NOT_CALLERS = frozenset({"loopback", "null"})
@@ -64,6 +65,7 @@ class Translator(SwitchTranslator):
         self._connecting: dict[str, tuple[str, str]] = {}
         self._counts: dict[str, int] = {}
         self._settled: dict[str, None] = {}
+        self._former_runs: dict[str, None] = {}
 
     def _translate(self, block: Mapping[str, str], received_at: int) -> Iterator[Event]:
         seen = read(block, received_at)
@@ -108,7 +110,7 @@ class Translator(SwitchTranslator):
         """The channel is hung up, so what it left it left for that: by whom it was tells the cause."""
         if cause := seen.text("Hangup-Cause"):
             for visit in channel.undecided():
-                visit.left = _hung_up_at(seen)
+                visit.left = min(visit.left or seen.when, _hung_up_at(seen), key=lambda left: left.at)
                 yield self._left(channel, visit, "withdrawn" if cause in _HUNG_UP_ON else "abandoned")
 
     # Visits
@@ -134,17 +136,16 @@ class Translator(SwitchTranslator):
         yield self._events.queued(visit, None)
 
     def _offering(self, seen: Reading) -> Iterator[Event]:
-        channel = self._channel(_session(seen))
-        visit = _of_member(channel, _member(seen))
-        if visit is None or not visit.waiting:
-            raise UnrelatedError("unknown_visit")
+        _, visit = self._known(seen)
+        if not visit.waiting:
+            raise UnrelatedError("repeated")
         yield self._events.ringing(visit, seen.id("CC-Agent"), seen.when)
 
     def _failed(self, seen: Reading) -> Iterator[Event]:
         agent = seen.id("CC-Agent")
         if seen.text("CC-Hangup-Cause") in _CALLED_OFF:
             raise UnrelatedError("not_used")
-        _, visit = yield from self._heard_of(seen)
+        _, visit = self._known(seen)
         yield self._events.rang_out(visit, agent, seen.when)
 
     def _connecting_with(self, seen: Reading) -> Iterator[Event]:
@@ -172,13 +173,16 @@ class Translator(SwitchTranslator):
 
     def _bridge_ended(self, seen: Reading) -> Iterator[Event]:
         """Its channel is the agent's. That two were connected an older FreeSWITCH says only by Terminated."""
-        channel, visit = yield from self._heard_of(seen)
-        if visit.answered or seen.text("CC-Agent-Bridged") == "true":
+        bridged = seen.text("CC-Agent-Bridged") == "true"
+        channel, visit = (yield from self._heard_of(seen)) if bridged else self._known(seen)
+        if bridged or visit.answered:
             yield from self._conversation_over(channel, visit, seen, _ended_by(channel, visit, seen))
 
     def _member_ended(self, seen: Reading) -> Iterator[Event]:
         match seen.text("CC-Cause"):
             case "Terminated":
+                if seen.text("Answer-State") == "hangup" and seen.text("Unique-ID") in self._channels:
+                    yield from self._hung_up(seen)  # for who came late, and did not hear that it was
                 channel, visit = yield from self._heard_of(seen)
                 yield from self._conversation_over(channel, visit, seen, None)
             case "Cancel":
@@ -246,9 +250,12 @@ class Translator(SwitchTranslator):
         run, memory = seen.id("Core-UUID"), self.memory
         if run == memory.run:
             return
-        if memory.booted_at is not None and seen.at <= memory.booted_at:
+        if run in self._former_runs:
             raise UnrelatedError("repeated")
         if memory.run is not None:
+            if len(self._former_runs) >= RUNS_MAX:
+                del self._former_runs[next(iter(self._former_runs))]
+            self._former_runs[memory.run] = None
             for channel in list(self._channels.values()):
                 if channel.gone is None:
                     yield from self._over(channel, When(seen.at, "arrival"))
@@ -258,7 +265,7 @@ class Translator(SwitchTranslator):
             self._connecting.clear()
             self._counts.clear()
             self._agents = Agents()
-        memory.run, memory.booted_at = run, seen.at
+        memory.run = run
 
     def _conclude(self, channel: Channel) -> Iterator[Event]:
         for visit in channel.answered():
@@ -292,17 +299,20 @@ class Translator(SwitchTranslator):
     # Listings, as answers to bgapi
 
     def _job(self, seen: Reading) -> Iterator[Event]:
-        if seen.text("Job-Command") != "callcenter_config":
-            raise UnrelatedError("not_used")
-        match seen.text("Job-Command-Arg").split():
-            case ["tier", "list"]:
+        match [seen.text("Job-Command"), *seen.text("Job-Command-Arg").split()]:
+            case ["show", "channels"]:
+                channels = listed_channels(seen.text(BODY))
+                if channels is None:
+                    raise UnrelatedError("incomplete_listing")
+                yield from self._over_unlisted(channels, seen.when)
+            case ["callcenter_config", "tier", "list"]:
                 self._agents.serve(_rows(seen))
-            case ["agent", "list"]:
+            case ["callcenter_config", "agent", "list"]:
                 standings = self._agents.replace(_rows(seen, "contact"))
                 if standings is None:
                     raise UnrelatedError("incomplete_listing")
                 yield self._events.handlers(standings, seen.when)
-            case ["queue", "list", "members", queue] if usable_id(queue):
+            case ["callcenter_config", "queue", "list", "members", queue] if usable_id(queue):
                 yield from self._members(queue, _rows(seen, "cid_number", "cid_name"), seen)
             case _:
                 raise UnrelatedError("not_used")
@@ -368,15 +378,26 @@ class Translator(SwitchTranslator):
         yield self._events.offered(session, "offered-before", arrived, incoming)
         return self._open(session, arrived)
 
-    def _heard_of(self, seen: Reading, own: Reading | None = None) -> Generator[Event, None, tuple[Channel, Visit]]:
-        """The visit that an event is about, opened when nobody heard it begin; `own` as above."""
-        session, member, queue = _session(seen), _member(seen), seen.id("CC-Queue")
-        known = self._channels.get(session)
-        visit = _of_member(known, member) if known else None
-        if known is not None and visit is not None:
-            return known, visit
+    def _visit(self, seen: Reading) -> tuple[Channel, Visit] | None:
+        """The visit that an event is about, with its channel; None when nobody heard it begin."""
+        channel, member = self._channels.get(_session(seen)), _member(seen)
+        visit = _of_member(channel, member) if channel else None
+        if channel is not None and visit is not None:
+            return channel, visit
         if member in self._settled:
             raise UnrelatedError("repeated")
+        return None
+
+    def _known(self, seen: Reading) -> tuple[Channel, Visit]:
+        if (found := self._visit(seen)) is None:
+            raise UnrelatedError("unknown_visit")
+        return found
+
+    def _heard_of(self, seen: Reading, own: Reading | None = None) -> Generator[Event, None, tuple[Channel, Visit]]:
+        """As `_known`, opened when nobody heard it begin; `own` as in `_find`."""
+        if found := self._visit(seen):
+            return found
+        session, member, queue = _session(seen), _member(seen), seen.id("CC-Queue")
         queued = _second(seen, "CC-Member-Joined-Time")
         channel = yield from self._find(session, own, queue, queued)
         visit = self._open_visit(channel, member, queue, channel.id, queued, listed=True)

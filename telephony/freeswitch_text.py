@@ -21,6 +21,7 @@ _EMPTY = "_undef_"
 _STAMP = re.compile(r"[0-9]{15,16}")
 _LENGTH = re.compile(r"[0-9]{1,7}")
 _LISTED = "+OK"
+_TOTAL = re.compile(r"([0-9]{1,6}) total\.")
 
 
 def blocks(stream: BinaryIO) -> Iterator[Mapping[str, str]]:
@@ -69,6 +70,16 @@ def table(body: str, elastic: Sequence[str]) -> list[dict[str, str]] | None:
     header = lines[0].split("|") if lines else []
     rows = [_row(header, line.split("|"), elastic) for line in lines[1:]]
     return None if None in rows else [row for row in rows if row is not None]
+
+
+def listed_channels(body: str) -> set[str] | None:
+    """The channels that `show channels` lists; None when it is not whole."""
+    *lines, last = body.strip().split("\n")
+    total = _TOTAL.fullmatch(last.strip())
+    rows = [line.partition(",")[0] for line in lines[1:] if line]
+    if total is None or int(total[1]) != len(rows) or (lines and not lines[0].startswith("uuid,")):
+        return None
+    return set(rows)
 
 
 def _row(header: list[str], cells: list[str], elastic: Sequence[str]) -> dict[str, str] | None:

@@ -84,5 +84,5 @@ class Memory:
     talking: dict[str, str] = field(default_factory=dict)
     """The call that a handler talks to; a handler by pseudonym."""
     booted_at: int | None = None
-    """When the switch started, or first spoke since; `run` is what it calls that run, where it has a name for it."""
     run: str | None = None
+    """What the switch calls the time since it started, where it has a name for it."""

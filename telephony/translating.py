@@ -148,6 +148,16 @@ class SwitchTranslator(ABC):
                     if visit.unlisted > 1:
                         self._unresolved(channel, visit)
 
+    def _over_unlisted(self, listed: set[str], when: When) -> Iterator[Event]:
+        """As `_drop_unlisted`, of channels: a listing of all of them lacks some."""
+        for channel in list(self._channels.values()):
+            if channel.id in listed or channel.gone is not None:
+                channel.unlisted = 0
+                continue
+            channel.unlisted += 1
+            if channel.unlisted > 1:
+                yield from self._over(channel, when)
+
     def _forget(self, channel: Channel) -> None:
         self._channels.pop(channel.id, None)
 

@@ -206,9 +206,9 @@ class Switch:
     def counts(self, at: float, count: int, queue: str = QUEUE) -> None:
         self.says(at, "members-count", {"CC-Queue": queue, "CC-Count": count, "CC-Selection": "Single-Queue"})
 
-    def lists(self, at: float, what: str, rows: str) -> None:
-        """What `bgapi callcenter_config <what>` gives."""
-        job: Fields = {"Job-UUID": "j", "Job-Command": "callcenter_config", "Job-Command-Arg": what}
+    def lists(self, at: float, what: str, rows: str, command: str = "callcenter_config") -> None:
+        """What `bgapi <command> <what>` gives."""
+        job: Fields = {"Job-UUID": "j", "Job-Command": command, "Job-Command-Arg": what}
         self.says(at, "BACKGROUND_JOB", job, rows)
 
     # What is made of it

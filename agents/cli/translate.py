@@ -151,7 +151,8 @@ def from_freeswitch(file: BinaryIO, centre: str, system: str) -> None:
       CHANNEL_HOLD CHANNEL_UNHOLD HEARTBEAT BACKGROUND_JOB
       CUSTOM callcenter::info
 
-    in one line. Jobs are listings: bgapi callcenter_config tier list, agent list, queue list members QUEUE.
+    in one line. Jobs are the listings by bgapi of callcenter_config (tier list, agent list, queue list members QUEUE)
+    and of show channels.
     """
     translator = freeswitch.Translator(centre, system, pseudonyms(None))
     said = _print(_from_event_socket(translator, file))

@@ -145,7 +145,7 @@ def test_abandon_is_not_said_before_it_is_known_that_the_channel_is_hung_up() ->
 
     switch.hangs_up(40.5, A)
     (left,) = of(switch.events(), VisitLeft)
-    assert (left.data.reason, second(left)) == ("abandoned", 40.5)
+    assert (left.data.reason, second(left)) == ("abandoned", 40)
 
 
 @pytest.mark.parametrize(

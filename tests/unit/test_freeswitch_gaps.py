@@ -11,6 +11,7 @@ from schemas.events import (
     CallEnded,
     CallOffered,
     Event,
+    HandlerState,
     QueueSnapshot,
     SourceHeartbeat,
     VisitAnswered,
@@ -141,6 +142,59 @@ def test_call_is_offered_when_it_came_in_also_to_who_hears_of_it_when_it_joins()
     assert (offered.data.call, offered.data.caller_state, second(offered)) == (A.session, "ok", 0)
 
 
+def test_call_that_two_listings_of_channels_lack_is_over() -> None:
+    switch = Switch()
+    switch.waits(0, A)
+    switch.waits(0, B)
+    for at, listed in ((10, (A, B)), (16, (B,)), (22, (A, B)), (28, (B,)), (34, (B,))):
+        rows = "".join(f"{who.session},inbound,2026-11-24 08:00:00,{who.number}\n" for who in listed)
+        switch.lists(at, "channels", f"uuid,direction,created,cid_num\n{rows}\n{len(listed)} total.\n", "show")
+    translator = a_translator()
+    events = switch.events(translator)
+    assert [(event.data.call, second(event)) for event in of(events, CallEnded)] == [(A.session, 34)]
+    assert (translator.calls_up, translator.skipped["unresolved"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "-ERR\n", "uuid,direction\n", "uuid,direction\na\n\n2 total.\n", "name\na\n\n1 total."]
+)
+def test_broken_listing_of_channels_ends_no_call(body: str) -> None:
+    switch = Switch()
+    switch.waits(0, A)
+    for at in (10, 16, 22):
+        switch.lists(at, "channels", body, "show")
+    translator = a_translator()
+    assert of(switch.events(translator), CallEnded) == []
+    assert translator.skipped["incomplete_listing"] == 3
+
+
+def test_listing_of_no_channels_at_all_ends_all_calls() -> None:
+    switch = Switch()
+    switch.waits(0, A)
+    for at in (10, 16):
+        switch.lists(at, "channels", "\n0 total.\n", "show")
+    assert [event.data.call for event in of(switch.events(), CallEnded)] == [A.session]
+
+
+def test_who_came_late_hears_of_the_end_of_a_call_with_that_of_the_conversation() -> None:
+    switch = Switch()
+    switch.hangs_up(70, A)
+    switch.parts(70, A, disposition="send_bye", connected=False)
+    over = A.leg() | hung_up(70) | A.is_member() | A.joined() | {"CC-Cause": "Terminated", "CC-Agent": ANN}
+    switch.says(70.0801, "member-queue-end", over)
+    translator = a_translator()
+    events = switch.events(translator)
+    assert [(event.data.call, second(event)) for event in of(events, CallEnded)] == [(A.session, 70)]
+    assert translator.calls_up == 0
+
+
+def test_nobody_joined_later_than_they_left() -> None:
+    switch = Switch()
+    switch.cancels(40, replace(A, created=50), "TIMEOUT")
+    switch.lists(41, f"queue list members {QUEUE}", members(B, joined=50))
+    assert switch.events() == []
+
+
 def test_visit_whose_end_was_not_heard_is_not_made_up() -> None:
     switch = Switch()
     switch.waits(0, A)
@@ -214,6 +268,23 @@ def test_restart_ends_all_calls_and_abandons_nobody() -> None:
     ]
     assert translator.skipped["unresolved"] == 2
     assert (translator.calls_up, translator.callers_queued) == (0, 0)
+
+
+def test_restart_after_which_the_clock_is_right_again_is_a_restart() -> None:
+    switch = Switch()
+    switch.says(7_000_000, "HEARTBEAT")
+    switch.run = SECOND_RUN
+    switch.waits(0, A)
+    switch.gives_up(30, A)
+    assert reasons(switch.events()) == {A.member: "abandoned"}
+
+
+def test_bridge_that_failed_opens_nothing_for_who_came_late() -> None:
+    switch = Switch()
+    switch.parts(10, A, bridged="false", connected=False)
+    switch.parts(11, B, bridged=None, connected=False)
+    switch.fails(12, C)
+    assert [event for event in switch.events() if not isinstance(event, HandlerState)] == []
 
 
 def test_straggler_of_the_former_run_ends_nothing() -> None:
