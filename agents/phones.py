@@ -48,12 +48,14 @@ class Phones:
         calls: int = 1,
         rate: int = 1,
         echoes: bool = False,
+        says: Path | None = None,
     ) -> asyncio.subprocess.Process:
         """Rings `exten`; ends the call so long after the answer, or where they cancel, after the ringing began.
 
-        Who `echoes` sends back what they hear; who sends no audio at all is taken for vanished after half a minute.
+        Who `echoes` sends back what they hear, and who `says` something (a file of G.711 µ-law) says it again and
+        again; who sends no audio at all is taken for vanished after half a minute.
         """
-        scenario = _cancels(hang_up_after) if cancels else _rings(hang_up_after, diverted_from)
+        scenario = _cancels(hang_up_after) if cancels else _rings(hang_up_after, diverted_from, says)
         options = ["-s", exten, "-m", str(calls), "-r", str(rate), "-key", "number", number, *_echo(echoes)]
         return await self._start(scenario, address, free_ports(1)[0], *options)
 
@@ -61,7 +63,7 @@ class Phones:
         """All ring `exten`, each from a number and with an ear at a port, and stay on the line."""
         listed = self._folder / f"listeners-{self._made}.csv"
         listed.write_text("SEQUENTIAL\n" + "".join(f"{number};{port}\n" for number, port in callers))
-        scenario = _rings(ENDLESS, "").replace("[number]", "[field0]").replace("[media_port]", "[field1]")
+        scenario = _rings(ENDLESS).replace("[number]", "[field0]").replace("[media_port]", "[field1]")
         options = ["-s", exten, "-m", str(len(callers)), "-r", "40", "-inf", str(listed)]
         return await self._start(scenario, "127.0.0.1", free_ports(1)[0], *options)
 
@@ -118,13 +120,14 @@ def _echo(echoes: bool) -> list[str]:
     return ["-rtp_echo"] if echoes else []
 
 
-def _rings(hang_up_after: int, diverted_from: str) -> str:
+def _rings(hang_up_after: int, diverted_from: str = "", says: Path | None = None) -> str:
     diversion = f"Diversion: <sip:{diverted_from}@[local_ip]>;reason=unconditional\n" if diverted_from else ""
     return _scenario(
         _asks("INVITE", 1, _INVITED, diversion, _sdp()),
         *(f'<recv response="{code}" optional="true"/>' for code in (100, 180, 183)),
         '<recv response="200" rrs="true"/>',
         _asks("ACK", 1, "[next_url]"),
+        *([f'<nop><action><exec rtp_stream="{says},-1,0,PCMU/8000"/></action></nop>'] if says else []),
         f'<recv request="BYE" timeout="{hang_up_after}" ontimeout="1"/>',
         _OK.format(then=' next="2"'),
         '<label id="1"/>',

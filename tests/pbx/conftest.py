@@ -12,6 +12,7 @@ from agents.packages import UnobtainableError
 from agents.phones import Phones
 from agents.switch import Switch, build
 from schemas.topics import EVENTS
+from telephony.espeak import speak_all
 from tests.integration.conftest import broker, make_topic
 from tests.packages import require
 from tests.pbx.room import Room
@@ -84,3 +85,28 @@ async def on_the_topic(switch: Switch, phones: Phones, broker: Broker, tmp_path:
     await topics.create(broker.bootstrap, 1, 1)
     async with Room(switch, phones, broker.bootstrap, EVENTS.name, tmp_path / "bridge") as room:
         yield room
+
+
+@pytest.fixture(scope="session")
+def spoken_prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require("espeak-ng", "espeak-ng")
+    require("sox", "sox")
+    folder = tmp_path_factory.mktemp("prompts")
+    for _ in speak_all(folder):
+        pass
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prompts(switch: Switch, spoken_prompts: Path) -> Path:
+    """Where the switch has its recordings: those it came with, and those that were made."""
+    switch.take_recordings(spoken_prompts)
+    return switch.sounds
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """What somebody says without an end: a second of silence in G.711 µ-law."""
+    file = tmp_path / "words.ulaw"
+    file.write_bytes(bytes([0xFF]) * 8_000)
+    return file

@@ -3,6 +3,9 @@
 The switch's own queue_log is the witness: who came, what became of them and, to the second, when.
 """
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
 from schemas.events import (
@@ -10,6 +13,7 @@ from schemas.events import (
     CallOffered,
     CallRefused,
     QueueSnapshot,
+    SourceHeartbeat,
     VisitAnswered,
     VisitEnded,
     VisitHeld,
@@ -193,12 +197,41 @@ async def test_caller_with_priority_overtakes_and_is_answered_first(room: Room) 
     await agree(room)
 
 
-async def test_peer_that_vanishes_while_waiting_is_missed_and_has_abandoned(room: Room) -> None:
-    phone = await room.phones.caller("101", address="127.0.0.2")
-    await room.hears(VisitQueued)
+async def test_peer_that_vanishes_while_waiting_is_missed_and_has_abandoned(room: Room, words: Path) -> None:
+    #  who sends no audio for 2 s is hung up; this caller waits for longer than that, and then is gone without a BYE;
+    #  nobody asked for that hang-up, so the bridge first makes sure for 15 s that the switch is not stopping
+    phone = await room.phones.caller("101", address="127.0.0.2", says=words)
+    (queued,) = await room.hears(VisitQueued)
+    while (await room.next(SourceHeartbeat)).time < queued.time + timedelta(seconds=3):
+        pass
+    assert room.of(VisitLeft) == []
     phone.kill()
-    await room.hears(VisitLeft)
-    assert room.figures("101") == {"queued": 1, "abandoned_short": 1}
+    (left,) = await room.hears(VisitLeft)
+    await room.hears(CallEnded)
+    assert left.data.reason == "abandoned"
+    figures = room.figures("101")
+    assert figures.pop("queued") == 1
+    assert figures in ({"abandoned": 1}, {"abandoned_short": 1})  # by how soon the switch missed them
+    await agree(room)
+
+
+async def test_peer_that_vanishes_in_a_conversation_ends_it_and_the_handler_is_free_again(
+    room: Room, words: Path
+) -> None:
+    await room.log_in("ann", "101")
+    await room.phones.handler("ann")
+    phone = await room.phones.caller("101", address="127.0.0.2", says=words)
+    (answered,) = await room.hears(VisitAnswered)
+    while (await room.next(SourceHeartbeat)).time < answered.time + timedelta(seconds=3):
+        pass
+    assert room.of(VisitEnded) == []
+    phone.kill()
+    (over,) = await room.hears(VisitEnded)
+    await room.hears(CallEnded)
+    assert over.data.reason == "caller"
+    await room.phones.caller("101", "01632960102")
+    await room.hears(VisitAnswered, 2)
+    assert room.figures("101") == {"queued": 2, "answered": 2}
     await agree(room)
 
 

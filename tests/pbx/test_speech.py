@@ -10,9 +10,7 @@ from agents import topics
 from agents.broker import Broker
 from agents.phones import Phones
 from agents.switch import Switch
-from telephony.espeak import speak_all
 from telephony.prompts import FOLDER
-from tests.packages import require
 from tests.pbx.conftest import ADDED
 from tests.pbx.ears import ALIKE, Ears, Samples, alike, recording
 from tests.pbx.speech import Line, Speech
@@ -29,23 +27,6 @@ async def speech(switch: Switch, prompts: Path, phones: Phones, broker: Broker) 
     await topics.create(broker.bootstrap, 1, 1)
     async with Speech(switch, phones, broker.bootstrap) as speech:
         yield speech
-
-
-@pytest.fixture(scope="session")
-def spoken_prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    require("espeak-ng", "espeak-ng")
-    require("sox", "sox")
-    folder = tmp_path_factory.mktemp("prompts")
-    for _ in speak_all(folder):
-        pass
-    return folder
-
-
-@pytest.fixture(scope="session")
-def prompts(switch: Switch, spoken_prompts: Path) -> Path:
-    """Where the switch has its recordings: those it came with, and those that were made."""
-    switch.take_recordings(spoken_prompts)
-    return switch.sounds
 
 
 def sound(prompts: Path, piece: str, language: str = "en") -> Samples:

@@ -1,4 +1,21 @@
-"""Each trap of Asterisk's event stream as a small constructed timeline; seconds are counted from 08:00."""
+"""Each trap of Asterisk's event stream as a small constructed timeline; seconds are counted from 08:00.
+
+1. QueueCallerAbandon comes for time-outs, redirections and a switch that stops as well.
+2. QueueCallerLeave gives no reason, and comes before AgentConnect.
+3. No event says that a position changed; test_asterisk_trace.py holds what follows against QueueStatus.
+4. The order of Uniqueids is not that of the queue.
+5. A call may never join a queue.
+6. A Uniqueid is not one visit, nor a number one caller.
+7. A leg to a handler begins as a call does; "<unknown>" is no number.
+8. The announcer's own Snoop and Local channels come and go as calls do.
+9. Who vanishes says nothing; tests/pbx/test_calls.py lets peers vanish from a real switch.
+10. SIGTERM makes everybody abandon, SIGKILL says nothing, a login repeats nothing; tests/pbx/test_faults.py does it.
+11. Events have the switch's time only where timestampevents is set.
+12. Ids are a switch's own only where systemname is set.
+13. ARI knows nothing of queues: the announcer hears by AMI who is answered (tests/pbx/test_speech.py).
+14. A CANCEL and the answer may cross.
+15. Half of the stream is noise.
+"""
 
 import string
 from typing import Any, TypeVar
@@ -506,7 +523,7 @@ def test_switch_without_a_system_name_gets_one() -> None:
     assert queued.data.channel_ref == "1795507200.1"
 
 
-# Trap 14
+# Trap 14: crossing
 
 
 def test_cancel_that_crosses_the_answer_was_answered() -> None:
@@ -520,7 +537,7 @@ def test_cancel_that_crosses_the_answer_was_answered() -> None:
     assert len(switch.of(VisitAnswered)) == len(switch.of(VisitEnded)) == 1
 
 
-# Trap 15
+# Trap 15: noise
 
 
 def test_noise_is_counted_and_says_nothing() -> None:
