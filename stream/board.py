@@ -33,6 +33,7 @@ def board_of(room: Room, now: int, epoch: int) -> dict[str, Any]:
         "calls": calls.shown(
             lambda tally: {formula.name: figures.value_of(formula, tally) for formula in call_formulas}
         ),
+        "callers": _callers(room, now),
         "coverage": {name: _coverage(room, calls.start_of(name), now) for name in WINDOW_NAMES},
         "headless": len(room.headless),
         "ring_backs_due": _ring_backs(room, now),
@@ -77,6 +78,12 @@ def _feed(room: Room, now: int) -> dict[str, Any]:
             for name, life in sorted(liveness.sources.items())
         ],
     }
+
+
+def _callers(room: Room, now: int) -> dict[str, Any]:
+    room.callers.advance(now)
+    day, counted = room.callers.today()
+    return {"from": rfc3339(day.start), **{value.figure: value.value for value in counted.values()}}
 
 
 def _ring_backs(room: Room, now: int) -> dict[str, Any]:

@@ -5,12 +5,16 @@ ended before any queue, or is still open (definitions.md §1).
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stream import facts as f
 from stream import tally as t
 from stream.facts import Fact
 from stream.tally import Atom
 from stream.visits import Visit
+
+if TYPE_CHECKING:
+    from stream.callers import CallMade
 
 NEVER = 1 << 62
 
@@ -27,6 +31,7 @@ class Offer:
     department: str | None
     dialled: str | None
     language: str | None
+    caller_state: str | None
     caller_tokens: tuple[tuple[str, str], ...]
     """(key day, token) under one or two keys"""
     transferred_at: int | None
@@ -36,7 +41,7 @@ class Offer:
 class Call:
     """The facts of one call, and what of it is counted at present."""
 
-    __slots__ = ("atoms", "facts", "first_at", "id", "last_at", "offer", "visits", "wait_shown")
+    __slots__ = ("atoms", "facts", "first_at", "id", "last_at", "made", "offer", "visits", "wait_shown")
 
     def __init__(self, ident: str) -> None:
         self.id = ident
@@ -46,6 +51,8 @@ class Call:
         self.last_at = 0
         self.offer: Offer | None = None
         self.atoms: tuple[Atom, ...] = ()
+        self.made: CallMade | None = None
+        """As what it is counted among the callers of its day."""
         self.wait_shown: tuple[str, Atom] | None = None
         """The queue that shows this call's whole wait, and the atom it adds there."""
 
@@ -59,7 +66,9 @@ def offer_of(call: Call) -> Offer | None:
     fact = call.least(f.OFFERED)
     if fact is None:
         return None
-    (service, channel, origin, site, department, dialled, language, tokens, _, transferred_at, test) = fact[f.PAYLOAD]
+    (service, channel, origin, site, department, dialled, language, tokens, caller_state, transferred_at, test) = (
+        fact[f.PAYLOAD]
+    )
     return Offer(
         at=fact[f.AT],
         service=service,
@@ -69,6 +78,7 @@ def offer_of(call: Call) -> Offer | None:
         department=department,
         dialled=dialled,
         language=language,
+        caller_state=caller_state,
         caller_tokens=tokens or (),
         transferred_at=transferred_at,
         test=bool(test),

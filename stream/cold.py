@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from schemas.moments import HOUR
+from stream.callers import call_made
 from stream.calls import Call, offer_of
 from stream.tally import Atom
 from stream.visits import Counting, Visit
@@ -102,6 +103,7 @@ def _unpack(known: _PackedCall) -> Call:
     call.atoms = known.atoms
     call.wait_shown = known.wait_shown
     call.offer = offer_of(call)
+    call.made = None if call.offer is None else call_made(call.offer)
     call.visits = [_visit(call, visit) for visit in known.visits]
     return call
 

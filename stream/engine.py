@@ -14,6 +14,7 @@ from schemas.outputs import Cancellation, Command, VisitFacts
 from stream import tally as t
 from stream.announcements import Policy
 from stream.board import board_of
+from stream.callers import Callers
 from stream.profile import Profile
 from stream.room import FORGET_AFTER, Room, Settled
 from stream.voice import Voice
@@ -57,6 +58,7 @@ class Engine:
         opens: Iterable[str] = (),
         policy: Policy | None = None,
         make_windows: Callable[[], Windows] = RollingWindows,
+        make_callers: Callable[[], Callers] = Callers,
     ) -> None:
         self.profile = profile
         self.epoch = epoch
@@ -64,6 +66,7 @@ class Engine:
         self.voices: dict[str, Voice] = {}
         self._policy = policy or Policy()
         self._make_windows = make_windows
+        self._make_callers = make_callers
         self._restoring = False
         self._swept_at = 0
         for centre in sorted(opens):
@@ -152,7 +155,11 @@ class Engine:
         if len(self.rooms) >= CENTRES_MAX:
             return None
         room = self.rooms[centre] = Room(
-            centre, self.profile, self._make_windows, follow_flow=self._make_windows is RollingWindows
+            centre,
+            self.profile,
+            self._make_windows,
+            make_callers=self._make_callers,
+            follow_flow=self._make_windows is RollingWindows,
         )
         room.counting = not self._restoring
         self.voices[centre] = Voice(room, self._policy)

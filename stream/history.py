@@ -14,6 +14,7 @@ from schemas.codec import Arrival
 from schemas.events import SourceHeartbeat
 from schemas.moments import HOUR, MINUTE, SECOND, rfc3339
 from stream import figures
+from stream.callers import Callers, DayOfCallers
 from stream.engine import Engine
 from stream.profile import Profile
 from stream.queues import Queue
@@ -46,7 +47,9 @@ class History:
         self._as_of = period.as_of if period.as_of is not None else period.end
         self._first: int | None = None
         self._last = 0
-        self._engine = Engine(profile, make_windows=lambda: FixedWindows(self._start_of))
+        self._engine = Engine(
+            profile, make_windows=lambda: FixedWindows(self._start_of), make_callers=lambda: Callers(self._is_inside)
+        )
         self._engine.restoring = True
 
     def take(self, arrivals: Iterable[Arrival]) -> Iterator[int]:
@@ -89,10 +92,14 @@ class History:
                 return
             yield arrival
 
+    def _is_inside(self, at: int) -> bool:
+        period = self._period
+        return (period.start is None or at >= period.start) and (period.end is None or at < period.end)
+
     def _start_of(self, at: int) -> int | None:
         """The start of the interval that `at` lies in; None outside the period."""
         period = self._period
-        if (period.start is not None and at < period.start) or (period.end is not None and at >= period.end):
+        if not self._is_inside(at):
             return None
         if period.window == "whole":
             return 0
@@ -109,19 +116,27 @@ class History:
             return next_day_start(start)
         return start + INTERVALS[period.window]
 
+    def _within_period(self, day: DayOfCallers) -> tuple[int, int]:
+        """The part of a day of callers that was asked for: a cut day says so."""
+        period = self._period
+        return (
+            day.start if period.start is None else max(day.start, period.start),
+            day.end if period.end is None else min(day.end, period.end),
+        )
+
     def _rows_of_room(self, centre: str, room: Room, as_of: int, only: str | None) -> list[dict[str, Any]]:
         period = self._period
         first = period.start if period.start is not None else self._first
         assert first is not None
         rows: list[dict[str, Any]] = []
 
-        def add(queue: str | None, start: int, values: Iterable[figures.Value]) -> None:
-            low = first if period.window == "whole" else start
+        def add(queue: str | None, start: int, values: Iterable[figures.Value], end: int | None = None) -> None:
+            low = first if period.window == "whole" and end is None else start
             place = {
                 "centre": centre,
                 "queue": queue,
                 "from": rfc3339(low),
-                "to": rfc3339(self._end_of(start, as_of)),
+                "to": rfc3339(self._end_of(start, as_of) if end is None else end),
             }
             rows.extend(place | _columns(value) for value in values)
 
@@ -158,6 +173,11 @@ class History:
             if only is None:
                 due = len(room.ring_backs_due(as_of))
                 add(None, 0, [figures.Value("ring_backs_due", due, due, None)])
+        if only is None and period.window in ("whole", "1d"):
+            room.callers.advance(as_of)
+            for day, counted in room.callers.days().items():
+                start, end = self._within_period(day)
+                add(None, start, counted.values(), end)
         return rows
 
 

@@ -20,6 +20,7 @@ from stream import calls as c
 from stream import facts as f
 from stream import handlers as h
 from stream import tally as t
+from stream.callers import Callers, call_made
 from stream.calls import Call
 from stream.cold import COLD_AFTER, PACKED_TOGETHER, Cold
 from stream.counters import RoomCounters
@@ -69,7 +70,13 @@ class Room:
     """The state of one control room."""
 
     def __init__(
-        self, centre: str, profile: Profile, make_windows: Callable[[], Windows], *, follow_flow: bool = False
+        self,
+        centre: str,
+        profile: Profile,
+        make_windows: Callable[[], Windows],
+        *,
+        make_callers: Callable[[], Callers] = Callers,
+        follow_flow: bool = False,
     ) -> None:
         self.centre = centre
         self.profile = profile
@@ -83,6 +90,7 @@ class Room:
         self.habits = Habits()
         self.liveness = Liveness(profile.expected_sources.get(centre, frozenset()))
         self.call_windows = make_windows()
+        self.callers = make_callers()
         self.counters = RoomCounters()
         self.counting = True
         """False while the state is being restored: counters then stand still."""
@@ -597,6 +605,13 @@ class Room:
         if atoms != call.atoms:
             _replace(self.call_windows, call.atoms, atoms)
             call.atoms = atoms
+        made = None if offer is None else call_made(offer)
+        if made != call.made:
+            if call.made is not None:
+                self.callers.remove(call.made)
+            if made is not None:
+                self.callers.add(made)
+            call.made = made
 
     # 999 calls that were abandoned -----------------------------------------------------------------------------
 

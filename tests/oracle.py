@@ -6,17 +6,19 @@ order of arrival, no timers. It shares with the core only the schemas, the targe
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import orjson
 
 from schemas import events as ev
 from schemas.codec import Arrival, canonical
-from schemas.moments import HOUR, MINUTE, SECOND, micros
+from schemas.moments import HOUR, MINUTE, SECOND, micros, moment
 from stream.profile import Profile, QueueTarget
 
 QUALITY = {"exact": 0, "second": 1, "arrival": 2}
@@ -42,6 +44,7 @@ OUTCOMES = (
 )
 STATES = ("logged_out", "not_ready", "available", "ringing", "talking", "hold", "wrap_up")
 ALIVE_FOR = 15 * SECOND
+LONDON = ZoneInfo("Europe/London")
 
 Figure = tuple[float | int | None, float | int | None, int | None]
 """(value, numerator, denominator)"""
@@ -519,6 +522,25 @@ class Oracle:
             found |= {f"calls_{member}_{name}": count(value for value in values if value == name) for name in names}
         return found
 
+    def callers(self, start: int, inside: Inside) -> dict[str, Figure]:
+        """The figures of the day of callers that begins at `start`, 04:00 in London."""
+        key_day = moment(start).astimezone(LONDON).date()
+        offered = [
+            made.offered.data
+            for made in self.calls
+            if made.offered is not None
+            and not made.offered.data.test
+            and inside(_at(made.offered))
+            and _key_day(_at(made.offered)) == key_day
+        ]
+        known = [
+            {pair.token for pair in data.caller_tokens or () if pair.key_day == key_day}
+            for data in offered
+            if data.caller_state in (None, "ok") and data.origin not in ("station_phone", "internal", "other_agency")
+        ]
+        tokens = [min(found) for found in known if found]
+        return {"unique_callers": count(set(tokens)), "unique_callers_coverage": ratio(len(tokens), len(offered))}
+
     def coverage(self, start: int, end: int) -> float | None:
         """The share of `[start, end)` in which every source that ever sent a heartbeat was alive."""
         beats: dict[str, list[int]] = {}
@@ -537,6 +559,12 @@ class Oracle:
             and all(any(at <= since < at + ALIVE_FOR for at in moments) for moments in beats.values())
         )
         return ratio(alive, end - start)[0]
+
+
+def _key_day(at: int) -> date:
+    """The day whose key names the callers at `at`: it changes at four o'clock on the wall."""
+    on_the_wall = moment(at).astimezone(LONDON)
+    return on_the_wall.date() if on_the_wall.hour >= 4 else on_the_wall.date() - timedelta(days=1)
 
 
 _OF_VISITS = (

@@ -88,6 +88,7 @@ def _call(make: _Draw, number: int) -> None:
         more = make.maybe(
             3,
             caller=("ann", "ben"),
+            caller_state=("ok", "shared"),
             transferred_at=(start - 4, start + 60),
             channel=("voice", "digital", "text_relay"),
             origin=("public", "station_phone"),

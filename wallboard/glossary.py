@@ -22,6 +22,7 @@ RATIOS = "Ratios and averages of a queue"
 PERCENTILES = "Percentiles of waits"
 NOW = "Right now"
 CALLS = "Calls of a control room"
+CALLERS = "Callers of a day"
 NONE = "–"
 
 
@@ -41,6 +42,8 @@ def definitions(glossary: str) -> list[dict[str, str]]:
         found += _each(figures, meaning, _sentence(meaning), NONE, NONE)
     for figures, counts in _rows(sections[CALLS]):
         found += _each(figures, "number of calls", f"Calls {counts}.", NONE, "offering")
+    for figures, meaning in _rows(sections[CALLERS]):
+        found += _each(figures, meaning, _sentence(meaning), NONE, "offering")
     return found
 
 

@@ -209,11 +209,12 @@ def test_every_figure_that_is_printed_is_on_the_page_and_no_other():
     history = History(Profile(), Period())
     list(history.take(in_order(a_day())))
     printed = history.rows()
-    on_page = [name for section in FIGURES for name in names(section)] + names("Calls of a control room")
+    of_callers, of_calls = names("Callers of a day"), names("Calls of a control room")
+    on_page = [name for section in FIGURES for name in names(section)] + of_calls + of_callers
     assert len(on_page) == len(set(on_page))
     assert {row["figure"] for row in printed} == set(on_page)
-    of_calls = {row["figure"] for row in printed if row["queue"] is None}
-    assert of_calls == {*names("Calls of a control room"), "feed_coverage", "ring_backs_due"}
+    of_room = {row["figure"] for row in printed if row["queue"] is None}
+    assert of_room == {*of_calls, *of_callers, "feed_coverage", "ring_backs_due"}
 
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.name)

@@ -118,6 +118,9 @@ def within_one_per_cent(value: float | None, exact: int | None) -> bool:
     return abs(round(value * SECOND) - exact) * 100 <= exact
 
 
+CALLERS = ("unique_callers", "unique_callers_coverage")
+
+
 @contextmanager
 def packing_at_once() -> Iterator[None]:
     with mock.patch.multiple(room_module, COLD_AFTER=0, COOL_EVERY=1):
@@ -167,6 +170,10 @@ def test_the_board_shows_in_every_window_what_the_oracle_counts(case: Case, seed
     assert {queue["queue"] for queue in shown["queues"]} == oracle.queues | PROFILE.targets.keys()
     assert shown["headless"] == oracle.headless
     assert shown["ring_backs_due"]["count"] == oracle.ring_backs_due()
+    callers = shown["callers"]
+    since = parse(callers.pop("from"))
+    counted = oracle.callers(since, lambda at: at <= case.as_of)
+    assert callers == {name: value for name, (value, _, _) in counted.items()}
     for name, start in starts.items():
 
         def inside(at: int, start: int = start) -> bool:
@@ -198,7 +205,12 @@ def test_the_history_of_a_file_is_what_the_oracle_counts_and_the_board_retains(c
     again = rows(case.arrivals, as_of=case.as_of)
     assert orjson.dumps(told) == orjson.dumps(again)
     oracle = Oracle(PROFILE, case.arrivals, case.as_of)
-    figures = {(row["queue"], row["figure"]): (row["value"], row["numerator"], row["denominator"]) for row in told}
+    check_callers(told, oracle, case.as_of)
+    figures = {
+        (row["queue"], row["figure"]): (row["value"], row["numerator"], row["denominator"])
+        for row in told
+        if row["figure"] not in CALLERS
+    }
     expected = expected_rows(oracle, lambda at: at <= case.as_of)
     for queue in oracle.queues:
         expected |= {(queue, name): figure for name, figure in oracle.now_of(queue).items()}
@@ -220,6 +232,19 @@ def test_the_history_of_a_file_is_what_the_oracle_counts_and_the_board_retains(c
         assert value == figures[None, name][0], name
 
 
+def check_callers(told: list[dict[str, Any]], oracle: Oracle, as_of: int) -> None:
+    """Each day of callers is what the oracle counts, and no call of a known caller is in none."""
+    days: dict[str, dict[str, Any]] = {}
+    for row in told:
+        if row["figure"] in CALLERS:
+            figure = (row["value"], row["numerator"], row["denominator"])
+            days.setdefault(row["from"], {})[row["figure"]] = figure
+    for start, found in days.items():
+        assert found == oracle.callers(parse(start), lambda at: at <= as_of)
+    offered = oracle.call_figures(lambda at: at <= as_of)["calls_offered"][0]
+    assert sum(found["unique_callers_coverage"][2] for found in days.values()) == offered
+
+
 def expected_rows(oracle: Oracle, inside: Any) -> dict[tuple[str | None, str], Any]:
     expected: dict[tuple[str | None, str], Any] = {
         (None, name): figure for name, figure in oracle.call_figures(inside).items()
@@ -237,6 +262,8 @@ def test_intervals_of_history_are_what_the_oracle_counts_and_add_up_to_the_whole
     intervals: dict[tuple[str, str], dict[tuple[str | None, str], Any]] = {}
     sums: dict[tuple[str | None, str], int] = {}
     for row in told:
+        if row["figure"] in CALLERS:
+            continue
         key = (row["queue"], row["figure"])
         intervals.setdefault((row["from"], row["to"]), {})[key] = (row["value"], row["numerator"], row["denominator"])
         if isinstance(row["value"], int):
