@@ -22,6 +22,7 @@ from aiokafka.admin import NewTopic
 from agents import clients
 from agents.live import run_live
 from agents.reader import Reader, Record
+from agents.worker_process import WorkerProcess
 from bench.bare import ECHO
 from bench.place import Place, cpu_seconds
 from bench.rooms import ROOMS, busy_rooms
@@ -49,27 +50,34 @@ def measure(place: Place, say: Callable[[str], None]) -> dict[str, Any]:
 
 async def _run(place: Place, say: Callable[[str], None]) -> tuple[int, int, float]:
     """(start, end) in ms of the time measured, and the CPU seconds the worker spent in it."""
-    say(f"live: opening {len(ROOMS)} busy control rooms")
     async with clients.admin(place.servers) as admin:
         config = {"message.timestamp.type": "LogAppendTime"}
         await admin.create_topics([NewTopic(ECHO, PARTITIONS_DEFAULT, 1, topic_configs=config)])
+    async with _echo(place), happening(place, say) as worker:
+        say(f"live: settling for {SETTLE_SECONDS} s")
+        await asyncio.sleep(SETTLE_SECONDS)
+        say(f"live: measuring for {MEASURED_SECONDS} s")
+        since, cpu = now_ms(), cpu_seconds(worker.pid)
+        await asyncio.sleep(MEASURED_SECONDS)
+        until, cpu = now_ms(), cpu_seconds(worker.pid) - cpu
+        await asyncio.sleep(1)
+    return since, until, cpu
+
+
+@asynccontextmanager
+async def happening(place: Place, say: Callable[[str], None]) -> AsyncIterator[WorkerProcess]:
+    """A worker, and all the busy rooms, which have caught up with the clock and happen until the context ends."""
+    say(f"opening {len(ROOMS)} busy control rooms")
     rooms = busy_rooms(datetime.now(UTC) - WARM_START)
     with place.worker() as worker:
-        async with _echo(place), clients.producer(place.servers) as producer:
+        async with clients.producer(place.servers) as producer:
             feeds = [asyncio.create_task(run_live(room, producer)) for room in rooms]
             while not all(map(_is_live, rooms)):
                 await asyncio.sleep(0.1)
-            say(f"live: settling for {SETTLE_SECONDS} s")
-            await asyncio.sleep(SETTLE_SECONDS)
-            say(f"live: measuring for {MEASURED_SECONDS} s")
-            since, cpu = _now_ms(), cpu_seconds(worker.pid)
-            await asyncio.sleep(MEASURED_SECONDS)
-            until, cpu = _now_ms(), cpu_seconds(worker.pid) - cpu
-            await asyncio.sleep(1)
+            yield worker
             for feed in feeds:
                 feed.cancel()
             await asyncio.wait(feeds)
-    return since, until, cpu
 
 
 @asynccontextmanager
@@ -86,7 +94,7 @@ def _is_live(room: Simulation) -> bool:
     return room.due_at is not None and room.due_at > time.time_ns() // 1_000
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
@@ -95,7 +103,7 @@ async def _results(place: Place, since: int, until: int) -> dict[str, Any]:
     queued: Moments = {}
     rung: Moments = {}
     events = 0
-    async for record in _records(reader, EVENTS.name, since):
+    async for record in records(reader, EVENTS.name, since):
         arrival = decode(record.value)
         assert isinstance(arrival, Arrival)
         events += record.timestamp < until
@@ -105,29 +113,29 @@ async def _results(place: Place, since: int, until: int) -> dict[str, Any]:
         elif isinstance(event, VisitRinging):
             rung.setdefault(event.data.visit, record.timestamp)
     welcomed: Moments = {}
-    async for record in _records(reader, ANNOUNCEMENTS.name, since):
+    async for record in records(reader, ANNOUNCEMENTS.name, since):
         said = orjson.loads(record.value or b"")
         if said.get("kind") == "welcome" and record.timestamp <= rung.get(said["visit"], record.timestamp):
             welcomed.setdefault(said["visit"], record.timestamp)
     shown: Moments = {}
-    async for record in _records(reader, BOARD.name, since):
+    async for record in records(reader, BOARD.name, since):
         for queue in orjson.loads(record.value or b"")["queues"]:
             for visit in queue["visits"]:
                 shown.setdefault(visit["visit"], record.timestamp)
     echoed: Moments = {}
-    async for record in _records(reader, ECHO, since):
+    async for record in records(reader, ECHO, since):
         echoed.setdefault((record.value or b"").decode(), record.timestamp)
     return {
         "rooms": len(ROOMS),
         "events_per_second": round(events / (until - since) * 1_000),
-        "command_ms": _spread(queued, welcomed),
-        "board_ms": _spread(queued, shown),
-        "bare_echo_ms": _spread(queued, echoed),
+        "command_ms": _since(queued, welcomed),
+        "board_ms": _since(queued, shown),
+        "bare_echo_ms": _since(queued, echoed),
         "target_p99_ms": TARGET_MS,
     }
 
 
-async def _records(reader: Reader, topic: str, since: int) -> AsyncIterator[Record]:
+async def records(reader: Reader, topic: str, since: int) -> AsyncIterator[Record]:
     """All records of `topic` appended from `since` (ms) on."""
     for partition in range(PARTITIONS_DEFAULT):
         start = await reader.offset_at(topic, partition, since * 1_000)
@@ -137,7 +145,12 @@ async def _records(reader: Reader, topic: str, since: int) -> AsyncIterator[Reco
                 yield record
 
 
-def _spread(queued: Moments, followed: Moments) -> dict[str, int]:
-    waits = sorted(at - queued[visit] for visit, at in followed.items() if visit in queued)
-    nearest = {f"p{share}": waits[len(waits) * share // 100] for share in (50, 99)} if waits else {}
-    return {"visits": len(waits), **nearest, **({"max": waits[-1]} if waits else {})}
+def _since(queued: Moments, followed: Moments) -> dict[str, int]:
+    return spread([at - queued[visit] for visit, at in followed.items() if visit in queued])
+
+
+def spread(waits: list[int]) -> dict[str, int]:
+    """Of how many visits, and p50, p99 (nearest rank) and the longest, in ms."""
+    ordered = sorted(waits)
+    nearest = {f"p{share}": ordered[len(ordered) * share // 100] for share in (50, 99)} if ordered else {}
+    return {"visits": len(ordered), **nearest, **({"max": ordered[-1]} if ordered else {})}

@@ -178,6 +178,15 @@ async def test_a_queue_is_opened_by_its_name_and_has_an_address(
     await expect(page.locator("#trouble")).to_have_text("No control room nowhere has been heard.")
 
 
+async def test_one_of_several_rooms_is_shown_alone(opened: Open, wall: Served, boards: list[Board]) -> None:
+    for centre in ("avon", "kent"):
+        wall.hub.take(now_of(boards[-1], centre=centre))
+    page = await opened()
+    await expect(page.locator(".room h2")).to_have_text(["avon", "kent"])
+    await page.goto(f"{wall.url}#room/kent")
+    await expect(page.locator(".room h2")).to_have_text(["kent"])
+
+
 async def test_a_supervisor_opens_a_queue_and_reads_what_was_said_there(
     opened: Open, wall: Served, boards: list[Board]
 ) -> None:

@@ -16,6 +16,7 @@ import { Verdicts } from './verdicts.js';
 import { word } from './words.js';
 
 const LOOK_MS = 500;
+const DRAW_MS = 50;
 const CENTRES_MS = 10_000;
 const HISTORY_MS = 60_000;
 const START_AGAIN_MS = 2_000;
@@ -26,6 +27,7 @@ const verdicts = new Map(); // by control room, kept from view to view
 const histories = new Map(); // by control room
 const due = new Set(); // control rooms that are to be drawn
 const feed = new Feed(drawSoon, () => look(true));
+let drawnAt = -DRAW_MS;
 let views = []; // those on the screen: each with its centre and its node
 let session = null;
 let known = '';
@@ -83,9 +85,10 @@ function show(centres, again) {
   const supervises = session.role === 'supervise';
   const route = routeOf(settings.view);
   const view = route.view === 'supervisor' && !supervises ? 'room' : route.view;
-  if (view === 'queue') views = [new SingleQueue(route.centre ?? centres[0], route.queue, supervises)];
-  else if (view === 'room') views = centres.map((centre) => new Room(centre));
-  else views = centres.flatMap((centre) => [new Room(centre), new Supervisor(centre)]);
+  const wanted = route.centre === null ? centres : [route.centre];
+  if (view === 'queue') views = [new SingleQueue(wanted[0], route.queue, supervises)];
+  else if (view === 'room') views = wanted.map((centre) => new Room(centre));
+  else views = wanted.flatMap((centre) => [new Room(centre), new Supervisor(centre)]);
   at('rooms').replaceChildren(...views.map((each) => each.node));
   document.documentElement.dataset.view = view;
   const shown = [...new Set(views.map((each) => each.centre))];
@@ -111,13 +114,20 @@ async function trends() {
   }
 }
 
+// The first change at once; then no more pictures a second than anybody can tell apart, however many rooms there are.
 function drawSoon(centre) {
-  if (due.size === 0) requestAnimationFrame(() => {
-    const centres = [...due];
-    due.clear();
-    for (const each of centres) draw(each);
-  });
+  if (due.size === 0) {
+    const wait = Math.max(0, drawnAt + DRAW_MS - performance.now());
+    setTimeout(() => requestAnimationFrame(drawDue), wait);
+  }
   due.add(centre);
+}
+
+function drawDue() {
+  drawnAt = performance.now();
+  const centres = [...due];
+  due.clear();
+  for (const centre of centres) draw(centre);
 }
 
 function draw(centre) {

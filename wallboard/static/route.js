@@ -1,10 +1,11 @@
-// Which view the address asks for: #room, #supervisor, #queue/CENTRE/QUEUE. Without a control room or a queue in it,
-// #queue is the first there is.
+// Which view the address asks for: #room, #supervisor or #queue/CENTRE/QUEUE. A control room after one of the first two
+// shows that alone, instead of all; #queue without one, or without a queue, is the first there is.
+
+const VIEWS = ['room', 'supervisor', 'queue'];
 
 export function routeOf(text) {
   const [view, centre, queue] = text.replace(/^#/, '').split('/').map(decoded);
-  if (view === 'queue') return { view, centre: centre || null, queue: queue || null };
-  return { view: view === 'supervisor' ? view : 'room', centre: null, queue: null };
+  return { view: VIEWS.includes(view) ? view : VIEWS[0], centre: centre || null, queue: queue || null };
 }
 
 export function toQueue(centre, queue) {
