@@ -32,6 +32,7 @@ Key = tuple[str, str]
 class Account:
     """One visit. Moments and durations in µs; `…_sure_to` is how far each may be off."""
 
+    call: str
     queue: str
     outcome: str | None
     """None: it waits."""
@@ -101,6 +102,7 @@ class Accounts:
         left = _sure_to(visit.facts, f.ANSWERED, f.LEFT)
         conversation = None if told.talk is None or told.hold is None else told.talk + told.hold
         return Account(
+            call=told.call,
             queue=told.queue,
             outcome=None if outcome is None else t.OUTCOMES[outcome],
             queued_at=told.queued_at,

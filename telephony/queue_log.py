@@ -192,7 +192,7 @@ class Translator:
         yield self._events.refused(channel.id, queue, _REFUSED[row.verb], _when(row))
 
     def _started(self, row: Row) -> Iterator[Event]:
-        """The switch started, as it says when it writes its first row: nobody waits or talks any more.
+        """The switch has started: nobody of before waits or talks any more.
 
         Whoever abandoned just before, when nobody was left waiting, was hung up on: a switch that stops does that.
         """

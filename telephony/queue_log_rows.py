@@ -14,12 +14,13 @@ nothing of it. It does not know what a verb means.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from schemas.events import TimeQuality
-from schemas.moments import SECOND, micros
+from schemas.moments import SECOND
 from telephony.ami_text import LINE_BYTES_MAX
+from telephony.local_time import moments_of, quality_of
 from telephony.reading import epoch_micros
 
 JITTER = 5 * SECOND  # by so much rows may change places, since each caller's thread writes its own
@@ -113,13 +114,13 @@ class Rows:
             raise _FaultyError(f"has fewer than {FIELDS_MIN} fields separated by |")
         stamp = fields[0].strip()
         if (at := epoch_micros(stamp)) is not None:
-            return _Unplaced(self._line, fields, _quality(stamp.partition(".")[2]), (at,))
+            return _Unplaced(self._line, fields, quality_of(stamp.partition(".")[2]), (at,))
         if (local := _LOCAL.fullmatch(stamp)) is None:
             raise _FaultyError("does not begin with epoch seconds or with a time as in 2026-11-24 08:00:00")
         readings = self._readings(local[1], local[2] or "")
         if born := _BORN.fullmatch(fields[1]):
             readings = tuple(at for at in readings if at >= int(born[1]) * SECOND) or readings
-        return _Unplaced(self._line, fields, _quality((local[2] or "").removeprefix(".")), readings)
+        return _Unplaced(self._line, fields, quality_of((local[2] or "").removeprefix(".")), readings)
 
     def _readings(self, text: str, fraction: str) -> tuple[int, ...]:
         """The moments that a local time can mean, in order."""
@@ -129,11 +130,10 @@ class Rows:
             local = datetime.fromisoformat(text + fraction.ljust(7, "0") if fraction else text)
         except ValueError:
             raise _FaultyError("has a time that no calendar has") from None
-        aware = (local.replace(tzinfo=self._zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-        found = {moment for moment in aware if moment.astimezone(self._zone).replace(tzinfo=None) == local}
-        if not found:
+        readings = moments_of(local, self._zone)
+        if not readings:
             raise _FaultyError(f"has a time that {self._zone} skipped when the clocks went forward")
-        return tuple(sorted(micros(moment) for moment in found))
+        return readings
 
     def _place_held(self, after: int) -> Iterator[Row | Fault]:
         """Place the rows that were held, between the row before them and the one at `after`."""
@@ -158,11 +158,6 @@ def _earliest(readings: Sequence[tuple[int, ...]], after: int) -> list[int | Non
         chosen.append(fitting)
         after = max(after, fitting) if fitting is not None else after
     return chosen
-
-
-def _quality(fraction: str) -> TimeQuality:
-    """Milliseconds or finer are exact (a database may cut what the switch wrote)."""
-    return "exact" if len(fraction) >= 3 else "second"
 
 
 def _placed(row: _Unplaced, at: int) -> Row:

@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo, available_timezones
@@ -20,6 +20,7 @@ from schemas.codec import encode
 from schemas.events import Event
 from telephony import ami_text, asterisk_ami, freeswitch, freeswitch_text, queue_log
 from telephony.pseudonyms import KeyRing, Pseudonyms
+from telephony.queue_log import FAULTS_MAX
 from telephony.ratchet import HandlersOfBridge, KeyFileError
 from telephony.reading import epoch_micros, usable_id
 
@@ -114,27 +115,10 @@ def asterisk_queue_log(file: BinaryIO, centre: str, system: str, zone: ZoneInfo 
     """
     translator = queue_log.Translator(centre, system, pseudonyms(keys), zone=zone)
     said = _print(log_events(translator, file))
-    name_faults(translator)
+    name_log_faults(translator)
     if not said and not any(translator.skipped.values()):
         raise click.ClickException("There is not one row in this file.")
     _sum_up(said, "rows", translator.skipped)
-
-
-def log_events(translator: queue_log.Translator, file: BinaryIO) -> Iterator[Event]:
-    """The events of a queue_log."""
-    for line in file:
-        yield from translator.feed(line)
-    yield from translator.finish()
-
-
-def name_faults(translator: queue_log.Translator) -> int:
-    """Name the first lines that were refused on the standard error; how many there were."""
-    count = translator.skipped["malformed"] + translator.skipped["undecided_time"]
-    for fault in translator.faults:
-        click.echo(f"line {fault.line} {fault.why}", err=True)
-    if count > len(translator.faults):
-        click.echo(f"… and {count - len(translator.faults)} more lines", err=True)
-    return count
 
 
 @command.command("freeswitch")
@@ -162,6 +146,28 @@ def from_freeswitch(file: BinaryIO, centre: str, system: str) -> None:
             " not as json, as xml or by fs_cli."
         )
     _sum_up(said, "blocks", translator.skipped)
+
+
+def log_events(translator: queue_log.Translator, file: BinaryIO) -> Iterator[Event]:
+    """The events of a queue_log."""
+    for line in file:
+        yield from translator.feed(line)
+    yield from translator.finish()
+
+
+def name_faults(faults: Sequence[tuple[int, str]], count: int) -> None:
+    """Name the first lines that were refused on the standard error; there were `count`."""
+    for line, why in faults[:FAULTS_MAX]:
+        click.echo(f"line {line} {why}", err=True)
+    if count > FAULTS_MAX:
+        click.echo(f"… and {count - FAULTS_MAX:,} more lines", err=True)
+
+
+def name_log_faults(translator: queue_log.Translator) -> int:
+    """The same of a queue_log; how many there were."""
+    count = translator.skipped["malformed"] + translator.skipped["undecided_time"]
+    name_faults([(fault.line, fault.why) for fault in translator.faults], count)
+    return count
 
 
 def _from_ami(translator: asterisk_ami.Translator, file: BinaryIO) -> Iterator[Event]:
@@ -220,9 +226,16 @@ def pseudonyms(keys: Path | None, *, lasting: bool = False) -> Pseudonyms:
         whose = "callers' pseudonyms" if keys else "pseudonyms, and the ids of handlers' events,"
         click.echo(f"{SECRET} is not set: {whose} cannot be compared between runs.", err=True)
     ring = KeyRing(secret or secrets.token_bytes(32))
-    if keys is None:
-        return ring
+    return ring if keys is None else _with_handlers_of(keys, ring)
+
+
+def handlers(keys: Path | None) -> Callable[[str], str]:
+    """The pseudonyms of handlers alone, the same each time. Raises ClickException."""
+    return (pseudonyms(None, lasting=True) if keys is None else _with_handlers_of(keys, KeyRing(b""))).handler
+
+
+def _with_handlers_of(keys: Path, callers: Pseudonyms) -> Pseudonyms:
     try:
-        return HandlersOfBridge(ring, keys)
+        return HandlersOfBridge(callers, keys)
     except KeyFileError as error:
         raise click.ClickException(str(error)) from None

@@ -15,6 +15,7 @@ from agents.broker import Broker
 from agents.gate import Gate
 from schemas.topics import PARTITIONS_DEFAULT
 from stream.engine import Engine
+from stream.history import History, Period
 from stream.profile import Profile
 from tests.integration.test_publish import Log, log
 
@@ -100,7 +101,7 @@ async def test_older_history_is_refused_with_what_to_do_or_left_out(
 
     run = await run_import("queue-log", file, "--recent")
     assert run.returncode == 0
-    assert "7 of 7 events sent. Visits left out: 1 too old, 1 without end." in run.stderr
+    assert "7 of 7 events sent. Left out: 1 too old, 1 without end." in run.stderr
     assert len(await log.records()) == 7
 
 
@@ -119,3 +120,32 @@ async def test_one_line_at_fault_or_no_secret_and_nothing_is_sent(
     assert "line 7 has fewer than 5 fields" in run.stderr
     assert "Nothing was sent" in run.stderr
     assert await log.records() == []
+
+
+async def test_wrap_up_of_a_contact_log_completes_the_handling_time(
+    log: Log, run_import: Import, tmp_path: Path
+) -> None:
+    #  Ann talked for 90 s and wrote for 45 s; the call is of this test alone, since the topic holds those of others
+    rows = [(ago, rest.replace("pbx1-1795507200.", "pbx1-1795507201.")) for ago, rest in RECENT]
+    assert (await run_import("queue-log", written(tmp_path / "queue_log", *rows))).returncode == 0
+    export = tmp_path / "contacts.csv"
+    export.write_text("call,handler,seconds,outcome_class\n1795507201.1,Ann,45,police\n")
+    for _ in range(2):
+        run = await run_import("wrap-up", export, "--json")
+        assert run.returncode == 0, run.stderr
+        assert json.loads(run.stdout) == {"sent": 1, "of": 1, "left_out": {"too_old": 0}, "stopped": False}
+
+    sifted = Gate(PARTITIONS_DEFAULT).sift(await log.records())
+    assert sifted.refused == []
+    history = History(Profile(), Period())
+    for _ in history.take(sorted(sifted.arrivals, key=lambda each: (each.at, each.event.source, each.event.id))):
+        pass
+    figures = {row["figure"]: row["value"] for row in history.rows("999")}
+    assert (figures["average_wrap_up_time"], figures["average_handle_time"]) == (45, 135)
+
+    export.write_text("call,handler,seconds\n1795507201.1,Ben,45\n1795507299.1,Ann,45\n")
+    run = await run_import("wrap-up", export)
+    assert run.returncode == 1
+    assert "line 2 names a handler who did not answer" in run.stderr
+    assert "line 3 names a visit or call of which no answer is known" in run.stderr
+    assert "Nothing was sent: 2 lines" in run.stderr
