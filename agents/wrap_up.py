@@ -31,6 +31,7 @@ from stream.profile import Profile
 from stream.room import FORGET_AFTER
 from telephony.contact_log import WrapUp
 
+SILENT_SECONDS_MAX = 30
 _TELLING = (VisitQueued, VisitAnswered, VisitEnded, VisitLeft)
 
 
@@ -151,8 +152,12 @@ async def _heard(servers: str, centre: str, now: int) -> list[Arrival]:
         start = await offset_at(client, place, now - FORGET_AFTER)
         heard: list[Arrival] = []
         client.seek(place, end if start is None else start)
+        silent = 0
         while await client.position(place) < end:
             records = (await client.getmany(place, timeout_ms=1_000)).get(place, [])
+            silent = 0 if records else silent + 1
+            if silent > SILENT_SECONDS_MAX:
+                raise clients.KafkaUnreachable(servers)
             of_centre = (each for each in gate.sift(records).arrivals if each.event.data.centre == centre)
             heard += [each for each in of_centre if isinstance(each.event, _TELLING)]
         return heard

@@ -44,7 +44,6 @@ Skipped = Literal[
     "malformed",
     "undecided_time",
     "unresolved",  # a visit whose end is not in the log
-    "no_room",
 ]
 
 _LEFT: Mapping[str, LeftReason] = {
@@ -245,7 +244,6 @@ class Translator:
         channel = self._channels.pop(uniqueid, None) or Channel(uniqueid, None)
         if len(self._channels) >= CHANNELS_MAX:
             self._unresolve(self._channels.pop(next(iter(self._channels))))
-            self._skip("no_room")
         self._channels[uniqueid] = channel
         return channel
 
