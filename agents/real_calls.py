@@ -1,6 +1,6 @@
 """The demo's telephone system where it is a real one: a switch, a bridge that hears it, and real calls by SIP.
 
-Callers ring at random, somewhat faster than they can be answered, so the queue grows until enough of them give up.
+Many callers ring at once, and then others at random, about as fast as they can be answered or give up: a queue stays.
 Each handler is a telephone that answers and talks at a pace of its own; one hands every caller over to 102. The
 announcer whispers to those who wait. All of it is on loopback and ends with the demo.
 """
@@ -29,7 +29,9 @@ from telephony.speaking import Driver
 
 SYSTEM = "pbx1"
 PROGRAMS = (("sipp", "sip-tester"), ("espeak-ng", "espeak-ng"), ("sox", "sox"))
-CALLER_EVERY_SECONDS = 1.2
+OPENING_CALLERS = 25
+"""They ring at once, so that there is soon a queue to be told about: a number is said 45 s after the welcome."""
+CALLER_EVERY_SECONDS = 1.7
 EMERGENCIES = 0.1
 WITHHELD = 0.1
 NUMBERS = tuple(f"{range_}{n:03}" for range_ in ("07700900", "01632960") for n in range(1000))
@@ -50,13 +52,12 @@ class Handler:
 
 
 HANDLERS = {
-    "ann": Handler(("999", "101"), 700, 9_000),
-    "ben": Handler(("999", "101"), 1_100, 7_000),
-    "cai": Handler(("101",), 900, 11_000),
-    "dee": Handler(("101",), 1_600, 8_000),
-    "eve": Handler(("101",), 800, 6_000, refers_to="102"),
-    "fay": Handler(("101", "101-secondary"), 1_300, 10_000),
-    "gwen": Handler(("101-secondary",), 1_000, 9_500),
+    "ann": Handler(("999", "101"), 700, 13_000),
+    "ben": Handler(("999", "101"), 1_100, 11_000),
+    "cai": Handler(("101",), 900, 15_000),
+    "eve": Handler(("101",), 800, 9_000, refers_to="102"),
+    "fay": Handler(("101", "101-secondary"), 1_300, 14_000),
+    "gwen": Handler(("101-secondary",), 1_000, 10_000),
 }
 
 
@@ -110,6 +111,8 @@ class RealCalls:
                     talks=handler.talks,
                     refers_to=handler.refers_to,
                 )
+            for _ in range(OPENING_CALLERS):
+                await _caller(phones, rng)
             while True:
                 await _caller(phones, rng)
                 await asyncio.sleep(rng.expovariate(1 / CALLER_EVERY_SECONDS))

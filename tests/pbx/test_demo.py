@@ -37,7 +37,7 @@ def test_the_demo_on_a_real_switch_ends_by_itself_with_every_event_applied_and_n
     assert totals["announcements_issued"] > 0
     for counts in totals["queues"].values():
         assert counts["queued"] == sum(count for name, count in counts.items() if name != "queued")
-    assert totals["queues"]["101"]["answered"] > 5
+    assert totals["queues"]["101"]["answered"] > 0
     log = (folder / ".cache" / "demo" / "announcer.log").read_text()
     assert "welcome: If someone is in danger" in log
     failed = [line for line in log.splitlines() if " failed " in line]

@@ -135,8 +135,8 @@ async def witness(
 async def test_every_place_that_is_told_is_the_one_the_switch_counts_and_none_is_worse_than_the_last(
     on_the_topic: Room, witness: Witness, places: Places, words: Path
 ) -> None:
-    #  twelve wait, and hear their first number after 30 s; meanwhile two with priority overtake them all, and Ann
-    #  answers one after the other; after 45 s more those who are left and have moved up hear their second number
+    #  twelve wait, and hear their first number 45 s after their welcome; then two with priority overtake them, and
+    #  Ann answers one after the other; 45 s later those who are left and have moved up hear their second number
     room = on_the_topic
     for number in range(CALLERS):
         await room.phones.caller("101", f"077009001{number:02}", says=words, hang_up_after=PATIENCE_SECONDS * 1_000)
