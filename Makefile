@@ -2,6 +2,7 @@ BIN := .venv/bin
 READY := .venv/ready
 # 3.11 first: it is what the project is tested and measured on.
 PYTHONS := python3.11 python3.12 python3.13 python3
+COMPUTE := tests/unit tests/property tests/contract tests/simulation
 
 .PHONY: help setup demo test check bench pbx prompts
 
@@ -13,8 +14,9 @@ setup: $(READY) ## Put everything into .venv, occ included
 demo: setup ## Show the whole system live; FOR=30 ends it after 30 seconds; PBX=1: real calls on a real Asterisk
 	@$(BIN)/occ demo $(if $(PBX),--pbx) $(if $(FOR),--for $(FOR))
 
-test: check ## Check, then run all tests
-	@$(BIN)/pytest
+test: check ## Check, then run all tests: those that only compute on all cores, those with servers one by one
+	@$(BIN)/pytest --numprocesses auto --dist loadscope $(COMPUTE)
+	@$(BIN)/pytest $(addprefix --ignore=,$(COMPUTE))
 
 check: setup ## Lint, types, direction of imports, generated files
 	@$(BIN)/ruff check

@@ -266,7 +266,11 @@ class Partition:
     async def _publish(self, boards: Sequence[str]) -> None:
         pending, self._pending = self._pending, Pending()
         sent = await self._tools.outputs.send(self.number, pending.outputs())
+        if pending.is_urgent:
+            await asyncio.gather(*sent)
+            sent = []
         for centre in boards:
+            await asyncio.sleep(0)
             now = self._advance()
             board = out.board(centre, self.engine.board(centre, now))
             self._pace(centre).write(now, self._tools.clock() - now)

@@ -79,11 +79,15 @@ class Staff:
 
 
 class Estimator:
-    """The expected waits of one control room as of one moment: call `begin`, then ask."""
+    """The expected waits of one control room as of one moment: call `begin`, then ask.
+
+    Who is staffed and how long a call takes is worked out once a second at most.
+    """
 
     def __init__(self, room: Room) -> None:
         self._room = room
         self._now = 0
+        self._worked_out_at = 0
         self._staff: dict[str, Staff] | None = None
         self._service: dict[str, tuple[int, int] | None] = {}
         self._waits: dict[tuple[str, int], list[int] | None] = {}
@@ -91,9 +95,11 @@ class Estimator:
     def begin(self, now: int) -> None:
         """Forget what was worked out: time has passed, or facts have changed."""
         self._now = now
-        self._staff = None
-        self._service.clear()
         self._waits.clear()
+        if not 0 <= now - self._worked_out_at < SECOND:
+            self._worked_out_at = now
+            self._staff = None
+            self._service.clear()
 
     def wait(self, queue: Queue, level: int, position: int) -> int | None:
         """EWT of `position` in µs for a visit of `level`; None when it is undefined."""

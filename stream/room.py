@@ -100,6 +100,8 @@ class Room:
         """By token: the answered 999 calls of that caller, with `offered_at`."""
         self.changed_lines: set[str] = set()
         self.joined: list[str] = []
+        self.stopped_waiting: set[str] = set()
+        """Visits that were spoken to."""
         self.outcomes_of_announcements: list[tuple[str, str, str]] = []
         self.settled: list[Settled] = []
         self.needed_since = 0
@@ -397,6 +399,7 @@ class Room:
     def forget_what_voices_need(self) -> None:
         """Drop what is only kept for a voice; for readers of history, who have none."""
         self.joined.clear()
+        self.stopped_waiting.clear()
         self.changed_lines.clear()
         self.outcomes_of_announcements.clear()
 
@@ -515,6 +518,8 @@ class Room:
             self._enter(after, 1)
             if after.outcome is None and visit.spoken is None and self.queues[after.queue].target.announce != "never":
                 self.joined.append(visit.id)
+            elif after.outcome is not None and visit.spoken is not None:
+                self.stopped_waiting.add(visit.id)
         visit.counting = after
 
     def _enter(self, counting: Counting, sign: int) -> None:

@@ -8,7 +8,7 @@ facts of the visits they were made to.
 
 from dataclasses import replace
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from schemas import prompts
 from schemas.moments import MINUTE, SECOND, micros, moment
@@ -59,6 +59,10 @@ class Voice:
         self.room = room
         self.policy = policy
         self.outstanding: dict[str, Outstanding] = {}
+        self._overdue: list[tuple[int, str]] = []
+        """A heap of (from when on a command without an outcome counts as expired, its id)."""
+        self._told: dict[str, list[str]] = {}
+        """By visit: the ids of its outstanding commands."""
         self._cancelled: set[str] = set()
         self._asks: list[tuple[int, str]] = []
         self._estimator = Estimator(room)
@@ -73,8 +77,7 @@ class Voice:
         spoken = visit.spoken = visit.spoken or Spoken()
         issued_at = micros(command.issued_at)
         remember(spoken, said_by(command), command.id, issued_at)
-        expires_at = micros(command.expires_at)
-        self.outstanding[command.id] = Outstanding(command.visit, command.queue, command.kind, expires_at)
+        self._expect(command, micros(command.expires_at))
         self._promise(command, issued_at)
 
     def catch_up(self) -> None:
@@ -87,6 +90,7 @@ class Voice:
                     self._resume(self.room.visits[ident])
         self.room.joined.clear()
         self.room.changed_lines.clear()
+        self.room.stopped_waiting = set(self._told)
 
     def _judge_remembered(self, queue: Queue) -> None:
         """Replay what made the queue speak times or not: each promise tells whether it did then."""
@@ -121,6 +125,10 @@ class Voice:
         self._cancelled.discard(announcement)
         if known is None:
             return
+        told = self._told[known.visit]
+        told.remove(announcement)
+        if not told:
+            del self._told[known.visit]
         self._count(self.room.queues[known.queue], known.kind, outcome)
         visit = self.room.visits.get(known.visit)
         spoken = None if visit is None else visit.spoken
@@ -302,31 +310,41 @@ class Voice:
         )
         remember(spoken, say, command.id, now)
         self._promise(command, now)
-        self.outstanding[command.id] = Outstanding(visit.id, counting.queue, say.kind, expires_at)
+        self._expect(command, expires_at)
         self._count(self.room.queues[counting.queue], say.kind, "issued")
         return command
 
     def _cancellations(self, now: int, epoch: int) -> list[Cancellation]:
+        while self._overdue and self._overdue[0][0] < now:
+            self.outcome(heappop(self._overdue)[1], "expired")
+        stopped, self.room.stopped_waiting = self.room.stopped_waiting, set()
         cancellations = []
-        for ident, known in list(self.outstanding.items()):
-            if now > known.expires_at + OUTCOME_OVERDUE_AFTER:
-                self.outcome(ident, "expired")
+        for of in sorted(stopped & self._told.keys()):
+            visit = self.room.visits.get(of)
+            if visit is None or visit.is_waiting or visit.counting is None:
                 continue
-            visit = self.room.visits.get(known.visit)
-            if visit is None or visit.is_waiting or visit.counting is None or ident in self._cancelled:
-                continue
-            self._cancelled.add(ident)
-            cancellations.append(
-                Cancellation(
-                    cancels=ident,
-                    centre=self.room.centre,
-                    visit=known.visit,
-                    reason="answered" if visit.counting.outcome == t.ANSWERED else "left",
-                    issued_at=moment(now),
-                    epoch=epoch,
-                )
-            )
+            reason: Literal["answered", "left"] = "answered" if visit.counting.outcome == t.ANSWERED else "left"
+            for ident in self._told[of]:
+                if ident not in self._cancelled:
+                    self._cancelled.add(ident)
+                    cancellations.append(
+                        Cancellation(
+                            cancels=ident,
+                            centre=self.room.centre,
+                            visit=of,
+                            reason=reason,
+                            issued_at=moment(now),
+                            epoch=epoch,
+                        )
+                    )
         return cancellations
+
+    def _expect(self, command: Command, expires_at: int) -> None:
+        """Wait for the outcome of `command`."""
+        if command.id not in self.outstanding:
+            self._told.setdefault(command.visit, []).append(command.id)
+            heappush(self._overdue, (expires_at + OUTCOME_OVERDUE_AFTER, command.id))
+        self.outstanding[command.id] = Outstanding(command.visit, command.queue, command.kind, expires_at)
 
     def _count(self, queue: Queue, kind: str, outcome: str) -> None:
         if self.room.counting:
