@@ -40,6 +40,11 @@ class Sifted:
     refused: list[tuple[Record, Refusal]] = field(default_factory=list)
 
 
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where the events of the control room `key` are, in a topic of so many partitions."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
 class Gate:
     """The gate of one input topic of `partitions` partitions."""
 
@@ -88,7 +93,7 @@ class Gate:
     def _learn(self, key: bytes) -> tuple[str, int]:
         if len(self._centres) >= CENTRES_CACHED_MAX:
             self._centres.clear()
-        learnt = (key.decode(errors="replace"), (murmur2(key) & 0x7FFFFFFF) % self._partitions)
+        learnt = (key.decode(errors="replace"), partition_of(key, self._partitions))
         self._centres[key] = learnt
         return learnt
 

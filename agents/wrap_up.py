@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
-from aiokafka.partitioner import murmur2
 
 from agents import clients
 from agents.board_reader import offset_at
-from agents.gate import Gate
+from agents.gate import Gate, partition_of
 from agents.importing import TAKEN_WITHIN
 from agents.sending import Record
 from schemas.codec import CLOCK_TOLERANCE, Arrival, encode, new_event
@@ -146,7 +145,7 @@ async def _heard(servers: str, centre: str, now: int) -> list[Arrival]:
     async with clients.consumer(servers, EVENTS.name) as client:
         places = client.assignment()
         gate = Gate(len(places))
-        place = TopicPartition(EVENTS.name, (murmur2(centre.encode()) & 0x7FFFFFFF) % len(places))
+        place = TopicPartition(EVENTS.name, partition_of(centre.encode(), len(places)))
         client.pause(*(places - {place}))
         end = (await client.end_offsets([place]))[place]
         start = await offset_at(client, place, now - FORGET_AFTER)

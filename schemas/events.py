@@ -50,6 +50,8 @@ Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 TimeQuality = Literal["exact", "second", "arrival"]
 Channel = Literal["voice", "digital", "text_relay"]
 Origin = Literal["public", "diverted_mobile", "internal", "station_phone", "other_agency", "unknown"]
+SHARED_BY_MANY: frozenset[Origin] = frozenset({"internal", "station_phone", "other_agency"})
+"""Origins whose telephones many share: their numbers tell nobody apart."""
 CallerState = Literal["ok", "withheld", "shared", "absent"]
 RefusedReason = Literal["full", "closed", "unstaffed"]
 VisitKind = Literal["call", "callback"]

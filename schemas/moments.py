@@ -4,11 +4,16 @@ Inside the system a moment is microseconds since 1970-01-01 UTC and a duration i
 integer sums do not depend on the order of their terms, and that is what makes the figures exact.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 3600 * SECOND
+
+LONDON = ZoneInfo("Europe/London")
+KEY_CHANGE = timedelta(hours=4)
+"""When on a day, on the wall in London, the key of the callers' pseudonyms changes."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,3 +40,8 @@ def parse(text: str) -> int:
     if parsed.tzinfo is None:
         raise ValueError("a moment needs an offset, for example a final Z")
     return micros(parsed)
+
+
+def key_day(at: int) -> date:
+    """The day whose key the callers' pseudonyms are under at `at`."""
+    return (moment(at).astimezone(LONDON) - KEY_CHANGE).date()

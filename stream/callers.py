@@ -10,16 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from schemas.moments import HOUR, micros, moment
+from schemas.events import SHARED_BY_MANY
+from schemas.moments import HOUR, KEY_CHANGE, LONDON, key_day, micros
 from stream import figures
 from stream.calls import Offer
-
-LONDON = ZoneInfo("Europe/London")
-KEY_CHANGE = timedelta(hours=4)
-SHARED_BY_MANY = frozenset({"station_phone", "internal", "other_agency"})
-"""Origins whose numbers tell nobody apart."""
 
 
 class DayOfCallers(NamedTuple):
@@ -37,7 +32,7 @@ def day_of(at: int) -> DayOfCallers:
 
 @lru_cache(maxsize=128)
 def _day_of_hour(hour: int) -> DayOfCallers:
-    day = (moment(hour * HOUR).astimezone(LONDON) - KEY_CHANGE).date()
+    day = key_day(hour * HOUR)
     start, end = (
         micros((datetime(date.year, date.month, date.day, tzinfo=LONDON) + KEY_CHANGE).astimezone(UTC))
         for date in (day, day + timedelta(days=1))
@@ -66,15 +61,15 @@ def call_made(offer: Offer) -> CallMade | None:
 
 @dataclass(slots=True)
 class Counted:
-    """The calls of one day, and how many are by each caller."""
+    """The calls of one day, those of which it can be told whose they are, and how many are by each caller."""
 
     calls: int = 0
+    told_apart: int = 0
     by_caller: dict[str, int] = field(default_factory=dict)
 
     def values(self) -> tuple[figures.Value, ...]:
         """The figures of the day."""
-        told_apart = sum(self.by_caller.values())
-        callers = len(self.by_caller)
+        callers, told_apart = len(self.by_caller), self.told_apart
         return (
             figures.Value("unique_callers", callers, callers, None),
             figures.Value("unique_callers_coverage", figures.rounded(told_apart, self.calls), told_apart, self.calls),
@@ -139,6 +134,7 @@ class Callers:
         counted.calls += sign
         if call.token is None:
             return
+        counted.told_apart += sign
         calls = counted.by_caller.get(call.token, 0) + sign
         if calls:
             counted.by_caller[call.token] = calls

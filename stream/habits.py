@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.events import ProfilePublished, ProfileSlot
-from schemas.moments import HOUR, MINUTE, SECOND, micros, moment
+from schemas.moments import HOUR, LONDON, MINUTE, SECOND, micros, moment
 from schemas.prompts import TIME_EVERY_MINUTES
-from stream.windows import HORIZON, LONDON
+from stream.windows import HORIZON
 
 QUEUES_MAX = 64
 SLOT_REACHES = 60

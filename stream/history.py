@@ -130,15 +130,13 @@ class History:
         assert first is not None
         rows: list[dict[str, Any]] = []
 
-        def add(queue: str | None, start: int, values: Iterable[figures.Value], end: int | None = None) -> None:
-            low = first if period.window == "whole" and end is None else start
-            place = {
-                "centre": centre,
-                "queue": queue,
-                "from": rfc3339(low),
-                "to": rfc3339(self._end_of(start, as_of) if end is None else end),
-            }
+        def add_between(queue: str | None, low: int, high: int, values: Iterable[figures.Value]) -> None:
+            place = {"centre": centre, "queue": queue, "from": rfc3339(low), "to": rfc3339(high)}
             rows.extend(place | _columns(value) for value in values)
+
+        def add(queue: str | None, start: int, values: Iterable[figures.Value]) -> None:
+            low = first if period.window == "whole" else start
+            add_between(queue, low, self._end_of(start, as_of), values)
 
         starts: set[int] = {0} if period.window == "whole" else set()
         for queue in _heard_of(room).values():
@@ -176,8 +174,7 @@ class History:
         if only is None and period.window in ("whole", "1d"):
             room.callers.advance(as_of)
             for day, counted in room.callers.days().items():
-                start, end = self._within_period(day)
-                add(None, start, counted.values(), end)
+                add_between(None, *self._within_period(day), counted.values())
         return rows
 
 

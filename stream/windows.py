@@ -11,14 +11,12 @@ Neither knows what an atom means.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from schemas.moments import HOUR, SECOND, micros, moment
+from schemas.moments import HOUR, LONDON, SECOND, micros, moment
 from stream.tally import Atom, Tally, absorb, fold, merged
 
-LONDON = ZoneInfo("Europe/London")
 ROLLING = {"5m": 300, "15m": 900, "30m": 1800, "60m": 3600, "6h": 6 * 3600}
 RETAINED_SECONDS = 48 * 3600
 HORIZON = 48 * HOUR
@@ -126,9 +124,7 @@ class RollingWindows:
                     del self._cells[second]
             if atom[0] <= self.clock:
                 place = self._ring_of(second), second >= self._day_starts_second
-                if place not in changed:
-                    changed[place] = {}
-                fold(changed[place], atom, count)
+                fold(changed.setdefault(place, {}), atom, count)
         self._changes.clear()
         for (index, is_today), sums in changed.items():
             absorb(self._rings[index], sums)

@@ -23,8 +23,6 @@ from schemas.events import Id, Origin
 from telephony.pseudonyms import e164
 
 ROWS_MAX = 50_000
-# Telephones of many people: linking their calls would make one caller of many.
-SHARED_BY_MANY: frozenset[Origin] = frozenset({"internal", "station_phone", "other_agency"})
 
 
 class Place(Struct, frozen=True):

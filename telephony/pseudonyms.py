@@ -14,13 +14,10 @@ import re
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from schemas.events import CallerState, CallerToken
-from schemas.moments import moment
+from schemas.moments import LONDON, key_day, moment
 
-LONDON = ZoneInfo("Europe/London")
-KEY_CHANGE = timedelta(hours=4)
 BOTH_KEYS_FROM, BOTH_KEYS_UNTIL = time(4, 0), time(5, 10)
 TOKEN_BYTES = 16
 
@@ -69,9 +66,8 @@ class KeyRing:
 
 def key_days(at: int) -> tuple[date, ...]:
     """The days whose keys are in force at `at`, the newest first: one, or two from 04:00 to 05:10."""
-    local = moment(at).astimezone(LONDON)
-    day = (local.replace(tzinfo=None) - KEY_CHANGE).date()
-    if BOTH_KEYS_FROM <= local.time() < BOTH_KEYS_UNTIL:
+    day = key_day(at)
+    if BOTH_KEYS_FROM <= moment(at).astimezone(LONDON).time() < BOTH_KEYS_UNTIL:
         return day, day - timedelta(days=1)
     return (day,)
 

@@ -18,9 +18,8 @@ from typing import Any
 from schemas import events as ev
 from schemas.codec import new_event
 from schemas.events import Data, EndedReason, Envelope, Event, HandlerStateName, LeftReason, RefusedReason
-from schemas.moments import HOUR, MINUTE, SECOND, micros, moment
+from schemas.moments import HOUR, LONDON, MINUTE, SECOND, micros, moment
 from telephony.callers import Caller, Callers
-from telephony.pseudonyms import LONDON
 from telephony.room import SHIFT_STARTS, Demand, QueueModel, SimulationConfig, Spread, Team
 from telephony.truth import Part, Truth
 

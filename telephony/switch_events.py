@@ -12,6 +12,7 @@ from typing import Literal
 
 from schemas.codec import new_event
 from schemas.events import (
+    SHARED_BY_MANY,
     CallEnded,
     CallEndedData,
     CallOffered,
@@ -52,7 +53,7 @@ from schemas.events import (
     WaitingNow,
 )
 from schemas.moments import moment
-from telephony.origins import SHARED_BY_MANY, Classifier
+from telephony.origins import Classifier
 from telephony.pseudonyms import Caller, Pseudonyms
 from telephony.switch_channels import Visit, When
 

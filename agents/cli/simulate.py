@@ -17,9 +17,8 @@ from agents.config import load
 from agents.live import run_live
 from agents.sending import require_events_topic
 from schemas.codec import MOMENT_MIN, encode
-from schemas.moments import moment
+from schemas.moments import LONDON, moment
 from telephony.disorder import disordered
-from telephony.pseudonyms import LONDON
 from telephony.room import SimulationConfig
 from telephony.simulator import Simulation
 

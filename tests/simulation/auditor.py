@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from schemas import events as ev
 from schemas import prompts
 from schemas.codec import Arrival
-from schemas.moments import HOUR, MINUTE, SECOND, micros, moment
+from schemas.moments import HOUR, LONDON, MINUTE, SECOND, micros, moment
 from schemas.outputs import Cancellation, Command
 from stream.profile import Profile
-from stream.windows import LONDON
 from tests.simulation.reckoner import Reckoner
 
 FIRST_NUMBER_AFTER = 30 * SECOND

@@ -8,9 +8,8 @@ from fractions import Fraction
 
 from schemas import events as ev
 from schemas.codec import Arrival
-from schemas.moments import HOUR, MINUTE, SECOND, micros, moment
+from schemas.moments import HOUR, LONDON, MINUTE, SECOND, micros, moment
 from stream.profile import Profile
-from stream.windows import LONDON
 
 PRESENT = ("available", "ringing", "talking", "hold", "wrap_up")
 WRAP_UP_WITHIN = 30 * MINUTE
