@@ -77,7 +77,7 @@ class Phase:
 
 async def _run(place: Place, say: Callable[[str], None]) -> dict[str, Phase]:
     phases = {}
-    async with happening(place, say), _wallboard(place) as url, _chromium() as browser:
+    async with happening(place, say), wallboard(place) as url, _chromium() as browser:
         say(f"screen: settling for {SETTLE_SECONDS} s")
         await asyncio.sleep(SETTLE_SECONDS)
         for name, (view, rooms) in VIEWS.items():
@@ -94,7 +94,7 @@ async def _run(place: Place, say: Callable[[str], None]) -> dict[str, Phase]:
 
 
 @asynccontextmanager
-async def _wallboard(place: Place) -> AsyncIterator[str]:
+async def wallboard(place: Place) -> AsyncIterator[str]:
     """`occ wallboard` as anybody runs it; gives its address."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= {FILE_VARIABLE: os.devnull, f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS": place.servers}
