@@ -63,7 +63,7 @@ class Room:
         """What `view` is sent: by name, what tells this version from others, and the event."""
         edition = self.edition(view)
         yield "board", edition.ident, edition.event
-        if view == "supervisor" and self.announcements.version:
+        if view == "supervisor":
             yield "announcements", str(self.announcements.version), self.announcements.event
 
 

@@ -216,6 +216,22 @@ async def test_who_may_only_look_sees_no_single_visit_of_a_queue(
     assert not any("view=supervisor" in each for each in asked)
 
 
+async def test_a_line_that_may_not_be_shown_is_not_an_empty_line(
+    opened: Open, wall: Served, boards: list[Board]
+) -> None:
+    show(wall.hub, boards)
+    announce(wall.hub)
+    page = await opened()
+    await expect(page.locator(".room")).to_have_attribute("data-feed", "live")
+    wall.audit_works = False
+    await page.locator(".queue", has_text=re.compile("^101$")).click()
+    await expect(page.locator(".panels .panel").nth(0)).to_have_text("Linenot yet known")
+    await expect(page.locator(".panels .panel").nth(1)).to_have_text("Last announcementsnot yet known")
+    wall.audit_works = True
+    await expect(page.locator(".line tbody tr").first).to_be_visible()
+    await expect(page.locator(".said li")).to_have_count(1)
+
+
 async def test_the_keyboard_is_enough(opened: Open, wall: Served, boards: list[Board]) -> None:
     show(wall.hub, boards)
     page = await opened()

@@ -80,6 +80,7 @@ async def test_every_figure_on_screen_is_that_of_occ_board(place: Place, browser
 async def compare_single(place: Place, page: Page, url: str, name: str) -> None:
     await page.goto(f"{url}#queue/{CENTRE}/{name}")
     await expect(page.locator(".single h2")).to_have_text(f"{name} · {CENTRE}")
+    await expect(page.locator(".panels .panel").first).not_to_contain_text("not yet known")
     seen = await page.locator(".single").evaluate(READ)
     board = await occ_board(place, seen["as_of"])
     assert list(seen["rows"]) == [name]

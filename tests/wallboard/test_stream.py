@@ -141,7 +141,7 @@ async def test_a_supervisor_reads_what_was_announced_and_what_became_of_it_but_n
     server = await served()
     server.hub.take(a_board())
     stream = await server.stream("centre=west&view=supervisor")
-    await stream.next_of("board")
+    assert (await stream.next_of("announcements"))["data"] == {"centre": "west", "announcements": []}
     server.hub.announced(said(1))
     shown = (await stream.next_of("announcements"))["data"]
     assert shown == {

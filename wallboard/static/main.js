@@ -134,7 +134,7 @@ function draw(centre) {
   const board = feed.boards.get(centre);
   if (board === undefined) return;
   const now = Date.now() + feed.offset;
-  const state = { board, feed: feedOf(board, now), history: histories.get(centre) ?? null, announcements: feed.announcements.get(centre) ?? [] };
+  const state = { board, feed: feedOf(board, now), history: histories.get(centre) ?? null, announcements: feed.announcements.get(centre) ?? null };
   if (!verdicts.has(centre)) verdicts.set(centre, new Verdicts());
   const before = verdicts.get(centre).words;
   verdicts.get(centre).update(board, state.feed, now);

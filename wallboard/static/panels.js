@@ -22,9 +22,11 @@ export function promises({ promises: made }) {
   return due > 0 ? panel(word('promise'), element('p', {}, element('strong', {}, share(made.ratio)), ` · ${made.kept} / ${due}`)) : null;
 }
 
-// The head of the line by place and age, at most `count` of it.
+// The head of the line by place and age, at most `count` of it. A board for many eyes tells nothing of it: that is no
+// empty line.
 export function line(queue, boardAge, count) {
-  const shown = (queue.visits ?? []).slice(0, count);
+  if (queue.visits === undefined) return panel(word('line'), element('p', {}, word('pending')));
+  const shown = queue.visits.slice(0, count);
   if (shown.length === 0) return panel(word('line'), element('p', {}, word('nobody')));
   const heads = ['place', 'waited', 'priority'].map((key) => element('th', { scope: 'col' }, word(key)));
   const rows = shown.map((visit) =>
@@ -53,7 +55,9 @@ function remarks(visit) {
 }
 
 // What was said last and what became of it, at most `count`; of one queue, or with its name where `queue` is null.
+// `all` is null until the server has told.
 export function announcements(all, queue, count) {
+  if (all === null) return panel(word('announcements'), element('p', {}, word('pending')));
   const shown = all.filter((said) => queue === null || said.queue === queue).slice(0, count);
   return panel(
     word('announcements'),
