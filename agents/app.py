@@ -27,6 +27,7 @@ from agents.shell import Shell
 from agents.state_log import StateLog
 from agents.transport import SliceApp
 from schemas.topics import EVENTS, STATE
+from stream.counters import no_anomalies
 from stream.engine import Engine
 
 GROUP = "occ-worker"
@@ -55,6 +56,7 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
         outputs=Outputs(producer),
         gate=Gate(partitions),
         refusals=Refusals(),
+        anomalies=no_anomalies(),
         clock=wall_clock,
         hooks=hooks or NoHooks(),
         progress=Progress(),
@@ -62,7 +64,12 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
     session_seconds = settings.kafka.session_timeout_seconds
     shell = Shell(
         EVENTS.name,
-        lambda number, epoch: Engine(profile, epoch=epoch, opens=tools.gate.centres_of(number, profile.centres)),
+        lambda number, epoch: Engine(
+            profile,
+            epoch=epoch,
+            opens=tools.gate.centres_of(number, profile.centres),
+            anomalies=tools.anomalies,
+        ),
         reader,
         tools,
         session_seconds=session_seconds,

@@ -7,7 +7,7 @@ conclusions and never fall while a worker lives.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
-from itertools import accumulate, product
+from itertools import accumulate, permutations, product
 from typing import Any
 
 from prometheus_client import Metric
@@ -116,6 +116,9 @@ class WorkerCollector(Collector):
         refusals = shell.tools.refusals
         for reason, count in refusals.by_reason.items():
             page.counter("occ_events_refused_total", "Records refused, by reason.", {"reason": reason}, count)
+        for kind, count in shell.tools.anomalies.items():
+            about = "Things in the events that should not happen, by kind."
+            page.counter("occ_event_anomalies_total", about, {"kind": kind}, count)
         page.gauge(
             "occ_events_refused_ratio", "Share of the last 1,000 records that was refused.", {}, refusals.share
         )
@@ -125,9 +128,6 @@ def _room(page: Page, centre: dict[str, str], room: Room, now: int) -> None:
     about = "Events applied, by type."
     for name, kind in EVENT_TYPES.items():
         page.counter("occ_events_total", about, {**centre, "type": name}, room.counters.events.get(kind, 0))
-    for kind_of, count in room.counters.anomalies.items():
-        about = "Things in the events that should not happen, by kind."
-        page.counter("occ_event_anomalies_total", about, {**centre, "kind": kind_of}, count)
     _offered(page, centre, room)
     _liveness(page, centre, room, now)
     about = "Visits of which the queue or the time of joining is not known yet."
@@ -202,11 +202,13 @@ def _queue_counters(page: Page, labels: dict[str, str], queue: Queue) -> None:
     for group, counts, total in zip(counters.WAIT_GROUPS, counted.wait_buckets, counted.wait_sums, strict=True):
         about = "Waits in seconds, by the outcome first concluded."
         page.histogram("occ_wait_seconds", about, {**labels, "outcome": group}, counts, total)
-    corrections = {(t.LOST, outcome): 0 for outcome in range(len(t.OUTCOMES)) if outcome != t.LOST}
-    for (before, after), count in {**corrections, **counted.corrections}.items():
+    possible = set(range(len(t.OUTCOMES)))
+    if not queue.target.short_limit:
+        possible.remove(t.ABANDONED_SHORT)
+    for before, after in permutations(possible, 2):
         about = "Outcomes that were concluded and turned out to be another."
         pair = {**labels, "from": t.OUTCOMES[before], "to": t.OUTCOMES[after]}
-        page.counter("occ_visit_corrections_total", about, pair, count)
+        page.counter("occ_visit_corrections_total", about, pair, counted.corrections.get((before, after), 0))
     if queue.target.announce != "never":
         for kind, outcome in product(COMMAND_KINDS, ANNOUNCEMENT_OUTCOMES):
             about = "Announcements issued, and what became of them."

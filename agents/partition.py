@@ -63,6 +63,7 @@ class Tools:
     outputs: Outputs
     gate: Gate
     refusals: Refusals
+    anomalies: dict[str, int]
     clock: Clock
     hooks: Hooks
     progress: Progress

@@ -14,6 +14,7 @@ from schemas.events import SourceHeartbeat
 from schemas.moments import HOUR, SECOND
 from stream import facts as f
 from stream import tally as t
+from stream.counters import no_anomalies
 from stream.facts import Fact
 from stream.profile import Profile
 from stream.room import Room
@@ -87,7 +88,7 @@ class Accounts:
     def _room(self, centre: str) -> Room:
         room = self._rooms.get(centre)
         if room is None:
-            room = self._rooms[centre] = Room(centre, self._profile, _NoSums)
+            room = self._rooms[centre] = Room(centre, self._profile, _NoSums, anomalies=no_anomalies())
             room.counting = False
         return room
 

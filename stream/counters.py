@@ -57,11 +57,16 @@ ANOMALIES = (
 )
 
 
+def no_anomalies() -> dict[str, int]:
+    """By kind."""
+    return dict.fromkeys(ANOMALIES, 0)
+
+
 @dataclass(slots=True)
 class RoomCounters:
-    """The counters of one control room."""
+    """The counters of one control room; `anomalies` are shared by all rooms of a worker."""
 
+    anomalies: dict[str, int] = field(default_factory=no_anomalies)
     events: dict[type, int] = field(default_factory=dict)
-    anomalies: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ANOMALIES, 0))
     calls_offered: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """By (service, origin, channel)."""

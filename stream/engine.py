@@ -15,6 +15,7 @@ from stream import tally as t
 from stream.announcements import Policy
 from stream.board import board_of
 from stream.callers import Callers
+from stream.counters import no_anomalies
 from stream.profile import Profile
 from stream.room import FORGET_AFTER, Room, Settled
 from stream.voice import Voice
@@ -47,7 +48,8 @@ class Effects:
 class Engine:
     """The control rooms of one partition. Moments are µs since the epoch; `epoch` is the owner's number.
 
-    The rooms `opens` exist from the start; others of the profile open when their first event comes.
+    The rooms `opens` exist from the start; others of the profile open when their first event comes. `anomalies` are
+    counted by kind, on top of what is in there: a worker's engines come and go, what it counted stays.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Engine:
         *,
         epoch: int = 0,
         opens: Iterable[str] = (),
+        anomalies: dict[str, int] | None = None,
         policy: Policy | None = None,
         make_windows: Callable[[], Windows] = RollingWindows,
         make_callers: Callable[[], Callers] = Callers,
@@ -64,6 +67,7 @@ class Engine:
         self.epoch = epoch
         self.rooms: dict[str, Room] = {}
         self.voices: dict[str, Voice] = {}
+        self.anomalies = no_anomalies() if anomalies is None else anomalies
         self._policy = policy or Policy()
         self._make_windows = make_windows
         self._make_callers = make_callers
@@ -158,6 +162,7 @@ class Engine:
             centre,
             self.profile,
             self._make_windows,
+            anomalies=self.anomalies,
             make_callers=self._make_callers,
             follow_flow=self._make_windows is RollingWindows,
         )

@@ -75,6 +75,7 @@ class Room:
         profile: Profile,
         make_windows: Callable[[], Windows],
         *,
+        anomalies: dict[str, int],
         make_callers: Callable[[], Callers] = Callers,
         follow_flow: bool = False,
     ) -> None:
@@ -91,7 +92,7 @@ class Room:
         self.liveness = Liveness(profile.expected_sources.get(centre, frozenset()))
         self.call_windows = make_windows()
         self.callers = make_callers()
-        self.counters = RoomCounters()
+        self.counters = RoomCounters(anomalies)
         self.counting = True
         """False while the state is being restored: counters then stand still."""
         self.headless: set[str] = set()

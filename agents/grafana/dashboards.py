@@ -420,10 +420,8 @@ def _pipeline() -> Dashboard:
             ),
             Panel(
                 title="Oddities in the events",
-                about="In the hour before, by kind: repeats, losing facts, two versions of one event.",
-                queries=(
-                    Query('sum by (kind) (increase(occ_event_anomalies_total{centre="$centre"}[1h]))', "{{kind}}"),
-                ),
+                about="Of all control rooms in the hour before: repeats, losing facts, two versions of one event.",
+                queries=(Query("sum by (kind) (increase(occ_event_anomalies_total[1h]))", "{{kind}}"),),
             ),
             Panel(
                 title="Conservation",

@@ -3,14 +3,11 @@
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from prometheus_client import Metric
 
-from agents.gate import Refusals
-from agents.metrics import WorkerCollector
 from schemas import prompts
 from schemas.codec import CLOCK_TOLERANCE, DEPTH_MAX, RECORD_BYTES_MAX, Arrival
 from schemas.events import AnnouncementOutcomeData
@@ -40,6 +37,7 @@ from stream.profile import Profile, QueueTarget
 from stream.tally import Atom, Tally
 from stream.voice import OUTCOME_OVERDUE_AFTER
 from tests.feed import CENTRE, answered, call_ended, ended, heartbeat, in_order, left, offered, queued, us, wrapped_up
+from tests.scrape import collector
 from wallboard import streams
 from wallboard.hub import Hub
 from wallboard.metrics import WallboardCollector
@@ -300,11 +298,7 @@ def collected() -> list[Metric]:
     engine = Engine(Profile())
     engine.apply([*a_day(), heartbeat(30_090)], NOW)
     engine.rooms[CENTRE].queues["101"].promises.score(promises.Judged(NOW, NOW, "kept"))
-    partition = SimpleNamespace(engine=engine)
-    shell: Any = SimpleNamespace(
-        partitions={0: partition}, restore_seconds=0.0, tools=SimpleNamespace(refusals=Refusals())
-    )
-    return list(WorkerCollector(shell, lambda: NOW, lambda _: 0).collect())
+    return list(collector(engine, NOW).collect())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import re
 import subprocess
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +10,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.announcer_lookout import Counted
 from agents.config import Settings
-from agents.gate import Refusals
-from agents.metrics import WorkerCollector
 from stream.engine import Engine
 from stream.profile import Profile
 from stream.promises import Judged
@@ -20,6 +17,7 @@ from tests.deploy.alerting import PROMETHEUS, load
 from tests.deploy.test_dashboards import RENDERED
 from tests.deploy.tools import ROOT, run, tool
 from tests.feed import CENTRE, answered, ended, heartbeat, left, offered, queued, us, wrapped_up
+from tests.scrape import collector
 
 ALERTS = {path.stem: path for path in sorted((PROMETHEUS / "alerts").iterdir())}
 RULES = sorted((PROMETHEUS / "rules").iterdir())
@@ -149,12 +147,8 @@ def registry() -> CollectorRegistry:
     arrivals += [offered("call-n", 1), queued("n", 1), answered("n", 3), ended("n", 30), wrapped_up("n", 40)]
     engine.apply([*arrivals, left("gone", 9), queued("gone", 2), heartbeat(58)], now)
     engine.rooms[CENTRE].queues["101"].promises.score(Judged(now, now, "kept"))
-    partition = SimpleNamespace(engine=engine, newest_appended_at=us(50))
-    shell: Any = SimpleNamespace(
-        partitions={0: partition}, restore_seconds=0.0, tools=SimpleNamespace(refusals=Refusals())
-    )
     registry = CollectorRegistry()
-    registry.register(WorkerCollector(shell, lambda: now, lambda _: 1))
+    registry.register(collector(engine, now))
     Counted(registry)
     return registry
 
