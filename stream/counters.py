@@ -52,6 +52,7 @@ ANOMALIES = (
     "negative_duration",
     "too_many_facts",
     "too_many_handlers",
+    "too_many_sources",
     "headless_for_60s",
     "timed_out_snapshot_parts",
 )

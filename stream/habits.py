@@ -33,17 +33,18 @@ class Habit:
 
 
 class Habits:
-    """The profiles of one control room, by queue; None for the room as a whole."""
+    """The profiles of one control room, by queue; None for the room as a whole. There is always room for `known`."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: frozenset[str]) -> None:
         self._of: dict[str | None, Habit] = {}
+        self._known = known
 
     def take(self, event: ProfilePublished) -> None:
         """Take a profile unless one computed later is known."""
         data = event.data
         known = self._of.get(data.queue)
         computed_at = micros(data.computed_at)
-        if known is None and len(self._of) >= QUEUES_MAX:
+        if known is None and len(self._of) >= QUEUES_MAX and data.queue and data.queue not in self._known:
             return
         if known is None or (computed_at, event.id) > (known.computed_at, known.id):
             slots = tuple(sorted(data.slots, key=lambda slot: (slot.weekday, slot.minute)))

@@ -85,15 +85,19 @@ class Liveness:
         self.newest_appended_at = 0
         self._expected = expected
 
-    def heard(self, source: str, appended_at: int) -> None:
-        """A telephony event or heartbeat of `source` was appended."""
+    def admit(self, source: str) -> SourceLife | None:
+        """What is known of `source`; None when there are too many and it is not expected."""
         life = self.sources.get(source)
-        if life is None:
-            if len(self.sources) >= SOURCES_MAX and source not in self._expected:
-                return
+        if life is None and (len(self.sources) < SOURCES_MAX or source in self._expected):
             life = self.sources[source] = SourceLife()
-        if appended_at > life.heard_appended_at:
+        return life
+
+    def heard(self, source: str, appended_at: int) -> bool:
+        """A telephony event or heartbeat of `source` was appended; returns whether it is admitted."""
+        life = self.admit(source)
+        if life is not None and appended_at > life.heard_appended_at:
             life.heard_appended_at = appended_at
+        return life is not None
 
     def applied_up_to(self, appended_at: int) -> None:
         """Everything appended until then has been applied."""

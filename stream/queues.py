@@ -14,7 +14,7 @@ from stream.promises import Promises
 from stream.windows import Windows
 
 LOST_AFTER_SNAPSHOTS_APART = 5 * SECOND
-_PENDING_SNAPSHOTS_MAX = 16
+PENDING_SNAPSHOTS_MAX = 16
 
 
 @dataclass(slots=True)
@@ -54,9 +54,14 @@ class SnapshotTimes:
             del self.pending[taken_at, parts]
             self.times.insert(index, taken_at)
             return pending.waiting
-        if len(self.pending) > _PENDING_SNAPSHOTS_MAX:
-            del self.pending[min(self.pending)]
         return None
+
+    def give_up(self) -> bool:
+        """Drop the oldest incomplete snapshot when there are too many; returns whether one was dropped."""
+        if len(self.pending) <= PENDING_SNAPSHOTS_MAX:
+            return False
+        del self.pending[min(self.pending)]
+        return True
 
     def prove_gone(self, last_known: int) -> bool:
         """Whether two snapshots at least 5 s apart were taken after `last_known`."""

@@ -88,7 +88,7 @@ class Room:
         self.handlers = h.Handlers()
         self.flow = Flow() if follow_flow else None
         """Who was served by whom; only where somebody is told how long they will wait."""
-        self.habits = Habits()
+        self.habits = Habits(frozenset(profile.targets))
         self.liveness = Liveness(profile.expected_sources.get(centre, frozenset()))
         self.call_windows = make_windows()
         self.callers = make_callers()
@@ -284,17 +284,22 @@ class Room:
         self.handlers.in_queues(handler, (at, event.id), data.queues)
 
     def _take_handler_snapshot(self, event: ev.HandlerSnapshot, at: int) -> None:
-        self.handlers.snapshot(event.source, at, event.id, event.data.handlers)
+        if self.liveness.admit(event.source):
+            self.handlers.snapshot(event.source, at, event.id, event.data.handlers)
 
     def _take_queue_snapshot(self, event: ev.QueueSnapshot, at: int) -> Refusal | None:
         data = event.data
         queue = self.queue(data.queue)
         if queue is None:
             return TOO_MANY_QUEUES
+        if not self.liveness.admit(event.source):
+            return None
         source = intern(event.source)
         taken_at = micros(data.taken_at)
         snapshots = queue.snapshots_of(source)
         listed = snapshots.part(taken_at, data.part, data.parts, data.waiting)
+        if snapshots.give_up():
+            self.anomaly("timed_out_snapshot_parts")
         if listed is not None and taken_at == snapshots.times[-1] and self.now - taken_at <= DRIFT_COMPARED_WITHIN:
             self.settle(self.now)
             queue.drift[source] = self._drift(queue, source, taken_at, listed)
@@ -377,7 +382,8 @@ class Room:
             for call in calls:
                 self._settle_call(call, stories, now)
         for source, appended_at in self._heard.items():
-            self.liveness.heard(source, appended_at)
+            if not self.liveness.heard(source, appended_at):
+                self.anomaly("too_many_sources")
         self._heard.clear()
         if len(self.calls) >= self._cool_at:
             self._cool()

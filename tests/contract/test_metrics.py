@@ -126,6 +126,7 @@ FROM_THE_START = {
             "negative_duration",
             "too_many_facts",
             "too_many_handlers",
+            "too_many_sources",
             "headless_for_60s",
             "timed_out_snapshot_parts",
         )

@@ -381,3 +381,8 @@ def test_a_999_call_given_up_within_seconds_in_another_queue_is_due_too() -> Non
 def test_a_call_found_to_be_of_another_service_is_not_due() -> None:
     corrected = offered("c", -1, "101", caller="ann")
     assert due([*HUNG_UP, corrected]) == (0, 0)
+
+
+def test_the_oldest_of_more_than_16_incomplete_snapshots_is_given_up_and_counted() -> None:
+    engine = heard([snapshot(at, part=1, parts=2) for at in range(18)], 100)
+    assert engine.rooms["mercia"].counters.anomalies["timed_out_snapshot_parts"] == 2
