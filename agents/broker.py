@@ -15,7 +15,6 @@ import fcntl
 import json
 import logging
 import os
-import random
 import shutil
 import signal
 import socket
@@ -34,11 +33,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from agents.jars import class_path
+from agents.ports import HOST, free_ports
 
-HOST = "127.0.0.1"
-# Below the ports the kernel lends to outgoing connections: a client that knocks on a dead broker's port from
-# that very port would connect to itself and keep the port taken.
-FREE_PORTS = range(20_000, 30_000)
 START_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 20
 ANSWER_SECONDS_MAX = 5
@@ -217,7 +213,7 @@ class Broker:
 
     def _launch(self, lock: IO[str]) -> None:
         _require_space(self.folder)
-        port = self._asked_port or self.port or _free_port()
+        port = self._asked_port or self.port or free_ports(1)[0]
         if not _bindable(port):
             raise BrokerError(f"Port {port} is taken: choose another with `occ broker up --port N`.")
         # From here the lock is held, so a process of a former run must not be read as the one that holds it.
@@ -227,7 +223,7 @@ class Broker:
         properties = self.folder / "server.properties"
         properties.write_text(
             PROPERTIES.format(
-                host=HOST, port=port, controller_port=_free_port(port), data=self._made("data").as_posix()
+                host=HOST, port=port, controller_port=free_ports(1)[0], data=self._made("data").as_posix()
             )
         )
         with (self.folder / "server.log").open("wb") as log:
@@ -330,13 +326,6 @@ def _bindable(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def _free_port(*but: int) -> int:
-    for port in random.sample(FREE_PORTS, 100):
-        if port not in but and _bindable(port):
-            return port
-    raise BrokerError("No free port was found: name one with `occ broker up --port N`.")
 
 
 def _listens(bootstrap: str) -> bool:

@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from agents.switch import ENDS_WITH_US, Switch, free_ports
+from agents.ports import free_ports
+from agents.switch import ENDS_WITH_US, Switch
 
 ENDLESS = 60_000
 _INVITED = "sip:[service]@[remote_ip]:[remote_port]"

@@ -8,17 +8,17 @@ import math
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import wave
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from struct import pack
 
 from agents.packages import UnobtainableError
+from agents.ports import free_ports
 
 EXAMPLE = Path(__file__).parents[1] / "deploy" / "asterisk"
 START_SECONDS = 30
@@ -208,20 +208,6 @@ class Switch:
         text = re.sub(r"^port = 5038$", f"port = {self.ami}", text, flags=re.MULTILINE)
         text = re.sub(r"^bindport = 8088$", f"bindport = {self.http}", text, flags=re.MULTILINE)
         return text.replace("directory = music", f"directory = {self.home / 'music'}")
-
-
-def free_ports(number: int) -> list[int]:
-    """Free for TCP and UDP alike."""
-    ports: list[int] = []
-    while len(ports) < number:
-        with closing(socket.socket()) as tcp, closing(socket.socket(type=socket.SOCK_DGRAM)) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            try:
-                udp.bind(tcp.getsockname())
-            except OSError:
-                continue
-            ports.append(tcp.getsockname()[1])
-    return ports
 
 
 def _quiet_tone(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import click
 from agents import topics
 from agents.broker import Broker
 from agents.config import FILE_VARIABLE, PREFIX
+from agents.ports import free_ports
 from agents.worker_process import WorkerProcess
 from schemas.topics import PARTITIONS_DEFAULT
 
@@ -61,14 +61,7 @@ def opened() -> Iterator[Place]:
         Broker(Path(folder) / "kafka") as broker,
     ):
         asyncio.run(topics.create(broker.bootstrap, PARTITIONS_DEFAULT, 1))
-        yield Place(broker.bootstrap, Path(folder), free_port())
-
-
-def free_port() -> int:
-    """A port of the loopback on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        yield Place(broker.bootstrap, Path(folder), free_ports(1)[0])
 
 
 def cpu_seconds(pid: int) -> float:

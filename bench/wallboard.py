@@ -29,8 +29,9 @@ from agents import clients, topics
 from agents.broker import Broker
 from agents.config import FILE_VARIABLE, PREFIX
 from agents.live import run_live
+from agents.ports import free_ports
 from agents.reader import Reader, Record
-from bench.place import cpu_seconds, free_port
+from bench.place import cpu_seconds
 from bench.screens import open_screens
 from schemas.boards import Board
 from schemas.codec import Arrival, decode
@@ -95,7 +96,7 @@ def _say(what: str) -> None:
 async def _run(place: Place, say: Callable[[str], None]) -> dict[str, Any]:
     boards = _boards()
     rooms = _busy_rooms()
-    settings = {f"{PREFIX}ACCEPT_ANY_CENTRE": "true", f"{PREFIX}WEB__PORT": str(free_port())}
+    settings = {f"{PREFIX}ACCEPT_ANY_CENTRE": "true", f"{PREFIX}WEB__PORT": str(free_ports(1)[0])}
     with place.running("worker", **settings) as worker:
         async with clients.producer(place.servers) as producer, clients.producer(place.servers) as of_boards:
             feeds = [asyncio.create_task(run_live(room, producer)) for room in rooms]

@@ -6,7 +6,6 @@ are looked at, which would make a test wait.
 
 import copy
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -14,7 +13,7 @@ import urllib.parse
 import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from agents.ports import free_ports
 from tests.deploy.tools import ROOT, tool
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -41,14 +41,6 @@ Config = dict[str, Any]
 def load(path: Path) -> Any:
     """A YAML file as plain values, with nothing shared between them."""
     return json.loads(json.dumps(YAML(typ="safe").load(path)))
-
-
-def free_port() -> int:
-    """A port of the loopback on which nobody listens."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(look: Callable[[], bool], what: str) -> None:
@@ -256,7 +248,7 @@ def running_alertmanager(folder: Path, config: Config) -> Iterator[Server]:
     path = folder / "alertmanager.yml"
     path.write_text(json.dumps(config))
     arguments = (f"--config.file={path}", f"--storage.path={folder}", "--cluster.listen-address=")
-    with _running("alertmanager", free_port(), folder, *arguments) as server:
+    with _running("alertmanager", free_ports(1)[0], folder, *arguments) as server:
         yield server
 
 
@@ -268,7 +260,7 @@ def running_prometheus(
 
     `rules` replaces the shipped rules/ folder; `as_shipped` looks no more often than the shipped configuration does.
     """
-    port = free_port()
+    [port] = free_ports(1)
     config = load(PROMETHEUS / "prometheus.yml")
     if not as_shipped:
         config["global"] |= {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"}

@@ -25,6 +25,7 @@ from agents.alerts import FILE_NAME, render
 from agents.broker import Broker
 from agents.clients import producer
 from agents.live import run_live
+from agents.ports import free_ports
 from agents.sending import Record, send_when_due, wall_clock
 from agents.worker_process import WorkerProcess
 from schemas import events as ev
@@ -39,7 +40,6 @@ from tests.deploy.alerting import (
     Server,
     alertmanager_config,
     eventually,
-    free_port,
     mail_server,
     running_alertmanager,
     running_prometheus,
@@ -216,7 +216,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     shutil.copytree(PROMETHEUS / "rules", rules)
     sources = {centre: frozenset(told["sources"]) for centre, told in CENTRES.items()}
     (rules / FILE_NAME).write_text(render(Profile(centres=frozenset(CENTRES), expected_sources=sources)))
-    received, port = Received(), free_port()
+    received, [port] = Received(), free_ports(1)
     with Broker(folder / "kafka") as broker:
         asyncio.run(topics.create(broker.bootstrap, 2, 1))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OCC_")} | {

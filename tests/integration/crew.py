@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from aiokafka import AIOKafkaProducer
 from agents import topics
 from agents.broker import Broker
 from agents.gate import Gate
+from agents.ports import free_ports
 from agents.reader import Reader, Record
 from agents.state_log import Fold
 from schemas.codec import encode
@@ -76,9 +76,7 @@ class Crew:
 
     def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
         """A worker that takes any control room, unless `settings` say otherwise."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        [port] = free_ports(1)
         number = len(self.workers)
         (self.folder / f"points-{number}").mkdir()
         with (self.folder / f"worker-{number}.log").open("wb") as log:

@@ -1,21 +1,19 @@
 """`occ demo`: the whole system, from the broker to the last line, and nothing left behind."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import orjson
 
-from tests.processes import processes_of
+from tests.processes import of_a_demo, processes_of
 
 
 def test_the_demo_ends_by_itself_with_every_event_applied_and_no_process_left(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OCC_")}
     shown = subprocess.run(
         [sys.executable, "-m", "agents.cli", "demo", "--for", "12"],
         cwd=tmp_path,
-        env=environment,
+        env=of_a_demo(),
         capture_output=True,
         timeout=150,
         check=False,

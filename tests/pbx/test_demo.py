@@ -11,10 +11,9 @@ import orjson
 import pytest
 
 from tests.packages import require
-from tests.processes import processes_of
+from tests.processes import of_a_demo, processes_of
 
 DEMO = (sys.executable, "-m", "agents.cli", "demo", "--pbx")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("OCC_")}
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def folder(asterisk: Path, tmp_path: Path) -> Path:
 
 
 def test_the_demo_on_a_real_switch_ends_by_itself_with_every_event_applied_and_no_process_left(folder: Path) -> None:
-    shown = subprocess.run([*DEMO, "--for", "25"], cwd=folder, env=ENVIRONMENT, capture_output=True, timeout=150)
+    shown = subprocess.run([*DEMO, "--for", "25"], cwd=folder, env=of_a_demo(), capture_output=True, timeout=150)
     assert shown.returncode == 0, shown.stderr.decode()
     totals = orjson.loads(shown.stdout.splitlines()[-1])
     assert totals["events_produced"] == totals["events_applied"] > 100
@@ -47,7 +46,7 @@ def test_the_demo_on_a_real_switch_ends_by_itself_with_every_event_applied_and_n
 
 async def test_ctrl_c_ends_the_demo_and_every_call(folder: Path) -> None:
     demo = await asyncio.create_subprocess_exec(
-        *DEMO, cwd=folder, env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        *DEMO, cwd=folder, env=of_a_demo(), stdout=asyncio.subprocess.PIPE, start_new_session=True
     )
     assert demo.stdout is not None
     async with asyncio.timeout(90):
@@ -63,7 +62,7 @@ async def test_ctrl_c_ends_the_demo_and_every_call(folder: Path) -> None:
 
 def test_machine_that_cannot_have_a_switch_is_told_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    environment = {**ENVIRONMENT, "PATH": str(tmp_path / "bin")}
+    environment = {**of_a_demo(), "PATH": str(tmp_path / "bin")}
     shown = subprocess.run(DEMO, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     assert shown.returncode == 1
     assert shown.stderr.splitlines() == [

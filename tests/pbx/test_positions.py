@@ -16,7 +16,8 @@ import pytest
 
 from agents.announcer import announce
 from agents.broker import Broker
-from agents.switch import Switch, free_ports
+from agents.ports import free_ports
+from agents.switch import Switch
 from agents.worker_process import WorkerProcess
 from schemas.events import VisitQueued
 from schemas.outputs import Command
