@@ -6,10 +6,9 @@ They are not installed, since the packages start both daemons, and on every addr
 import os
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
-from agents.packages import UnobtainableError
+from agents.packages import UnobtainableError, packages_to_ourselves
 from tests.packages import do_without
 
 ROOT = Path(__file__).parents[2]
@@ -45,10 +44,11 @@ def run(name: str, *arguments: str | Path) -> str:
 def _obtain(name: str) -> str:
     if found := _find(name, None):
         return found
-    _unpack()
-    if found := _find(name, str(UNPACKED / "usr" / "bin")):
+    with packages_to_ourselves():
+        _unpack()
         if name == "alertmanager" and not TEMPLATES.exists():
             _put_templates()
+    if found := _find(name, str(UNPACKED / "usr" / "bin")):
         return found
     raise UnobtainableError(f"Debian's packages hold no {name}.")
 
@@ -57,7 +57,6 @@ def _find(name: str, path: str | None) -> str | None:
     return next(filter(None, (shutil.which(called, path=path) for called in NAMES[name])), None)
 
 
-@cache
 def _unpack() -> None:
     """Fetch and unpack Debian's packages unless they are there. Raises UnobtainableError."""
     if UNPACKED.exists():
