@@ -47,7 +47,7 @@ WARM_START = timedelta(minutes=10)
 """The room has been open for so long when it is first seen."""
 HOURS_MAX = 30 * 24
 SCALE = 12
-SICK = 0.3
+SICK = 0.4
 """A caller every three seconds, and so many of the staff away that there is a queue to be told about."""
 SETTLE_SECONDS_MAX = 60.0
 LOOK_EVERY_SECONDS = 0.2
