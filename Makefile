@@ -3,6 +3,9 @@ READY := .venv/ready
 # 3.11 first: it is what the project is tested and measured on.
 PYTHONS := python3.11 python3.12 python3.13 python3
 COMPUTE := tests/unit tests/property tests/contract tests/simulation
+# All others have servers, and wait more than they compute.
+SERVERS := $(addprefix --ignore=,$(COMPUTE))
+SERVERS_AT_ONCE := 4
 
 .PHONY: help setup demo test check bench pbx prompts
 
@@ -14,9 +17,12 @@ setup: $(READY) ## Put everything into .venv, occ included
 demo: setup ## Show the whole system live; FOR=30 ends it after 30 seconds; PBX=1: real calls on a real Asterisk
 	@$(BIN)/occ demo $(if $(PBX),--pbx) $(if $(FOR),--for $(FOR))
 
-test: check ## Check, then run all tests: those that only compute on all cores, those with servers one by one
-	@$(BIN)/pytest --numprocesses auto --dist loadscope $(COMPUTE)
-	@$(BIN)/pytest $(addprefix --ignore=,$(COMPUTE))
+test: check ## Check, then run all tests: those that only compute, those with servers, those that need quiet
+	@failed=; \
+	$(BIN)/pytest --numprocesses auto --dist loadscope $(COMPUTE) || failed=1; \
+	$(BIN)/pytest --numprocesses $(SERVERS_AT_ONCE) --dist loadfile -m 'not alone' $(SERVERS) || failed=1; \
+	$(BIN)/pytest -m alone $(SERVERS) || failed=1; \
+	[ -z "$$failed" ]
 
 check: setup ## Lint, types, direction of imports, generated files
 	@$(BIN)/ruff check

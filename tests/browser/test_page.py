@@ -246,6 +246,7 @@ async def test_the_keyboard_is_enough(opened: Open, wall: Served, boards: list[B
     await expect(page.locator("details[open] p").first).to_be_visible()
 
 
+@pytest.mark.alone
 async def test_page_is_light_and_its_first_figures_come_at_once(
     opened: Open, wall: Served, boards: list[Board]
 ) -> None:

@@ -62,6 +62,7 @@ async def busy_room(place: Place) -> AsyncIterator[None]:
             await asyncio.wait([feeding])
 
 
+@pytest.mark.alone
 async def test_every_figure_on_screen_is_that_of_occ_board(place: Place, browser: Browser) -> None:
     with place.worker():
         async with busy_room(place), wallboard(place) as url:

@@ -79,6 +79,7 @@ async def test_killed_broker_pauses_the_worker_and_loses_nothing(crew: Crew) -> 
     assert worker.poll() is None, crew.said(worker)
 
 
+@pytest.mark.alone
 async def test_second_worker_takes_over_from_a_killed_one_within_15_seconds(crew: Crew) -> None:
     first = crew.start_worker()
     ringing = asyncio.create_task(crew.ring(30_000, per_second=1_500, seed=SEED))

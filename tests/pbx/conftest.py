@@ -1,4 +1,4 @@
-"""One real Asterisk for the whole run. Where it cannot be had, the last lines of the run say so, and why."""
+"""One real Asterisk for each file of tests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -13,23 +13,13 @@ from agents.phones import Phones
 from agents.switch import Switch, build
 from schemas.topics import EVENTS
 from telephony.espeak import speak_all
-from tests.integration.conftest import broker, make_topic
 from tests.packages import require
 from tests.pbx.room import Room
-
-__all__ = ["broker", "make_topic"]
 
 CACHE = Path(__file__).parents[2] / ".cache"
 ADDED = Path(__file__).parent / "conf"
 HANDLERS = ("ann", "ben")
 QUEUES = ("101", "101-secondary", "999", "internal", "staffed")
-
-_missing: list[str] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for why in _missing:
-        terminalreporter.write_line(f"tests/pbx did not run: {why}", yellow=True)
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +30,13 @@ def asterisk() -> Path:
     try:
         build(folder)
     except UnobtainableError as error:
-        _missing.append(str(error))
         pytest.skip(str(error))
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def switch(asterisk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
-    """Shared by all tests; whoever ends it starts it again before the test ends."""
+    """Shared by the tests of a file; whoever ends it starts it again before the test ends."""
     switch = Switch(asterisk, tmp_path_factory.mktemp("switch"), HANDLERS, ADDED)
     switch.start()
     yield switch
@@ -97,7 +86,7 @@ def spoken_prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prompts(switch: Switch, spoken_prompts: Path) -> Path:
     """Where the switch has its recordings: those it came with, and those that were made."""
     switch.take_recordings(spoken_prompts)

@@ -55,6 +55,7 @@ async def agree(room: Room) -> None:
     await room.agrees_with_queue_log()
 
 
+@pytest.mark.alone
 async def test_answered_call_is_told_from_its_arrival_to_its_end(room: Room) -> None:
     await room.log_in("ann", "101")
     await room.phones.handler("ann", answers_after=300, talks=700)
@@ -83,6 +84,7 @@ async def test_handler_who_does_not_answer_leaves_the_caller_to_the_next(room: R
     await agree(room)
 
 
+@pytest.mark.alone
 async def test_hold_is_part_of_the_conversation(room: Room) -> None:
     await room.log_in("ann", "101")
     await room.phones.handler("ann", holds=400, talks=300)

@@ -212,6 +212,7 @@ async def test_bridge_without_the_right_password_says_so_and_ends(
     assert b"Authentication failed: is it the right user and secret file?" in errors
 
 
+@pytest.mark.alone
 async def test_event_is_in_kafka_within_20_ms_of_happening_on_a_busy_switch(
     on_the_topic: Room, broker: Broker
 ) -> None:

@@ -49,6 +49,7 @@ async def test_caller_hears_what_was_decided_and_nobody_else_does(speech: Speech
         await speech.nothing_is_left()
 
 
+@pytest.mark.alone
 async def test_speech_stops_at_once_when_the_caller_is_answered_or_gives_up(speech: Speech, prompts: Path) -> None:
     #  A and B are told the same 8 s; Ann answers A after a second, and then B gives up
     await speech.start()
@@ -106,6 +107,7 @@ async def test_announcer_that_was_killed_leaves_nothing_when_the_next_one_starts
     assert "a" not in speech.outcomes
 
 
+@pytest.mark.alone
 async def test_forty_callers_at_once_each_hear_their_own_within_a_quarter_of_a_second(
     speech: Speech, prompts: Path
 ) -> None:
@@ -134,6 +136,7 @@ async def test_forty_callers_at_once_each_hear_their_own_within_a_quarter_of_a_s
     await speech.nothing_is_left()
 
 
+@pytest.mark.alone
 async def test_without_ari_the_manager_interface_speaks_and_stops(speech: Speech, prompts: Path) -> None:
     await speech.start("ami")
     with Ears(2, talks=True) as ears:

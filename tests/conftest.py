@@ -1,4 +1,4 @@
-"""One real broker for the whole run, and topics of their own for the tests."""
+"""One real broker for each file of tests, and topics of their own for the tests."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,9 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from agents.broker import Broker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Shared by all tests; whoever kills it starts it again before the test ends."""
+    """Shared by the tests of a file; whoever kills it starts it again before the test ends."""
     broker = Broker(tmp_path_factory.mktemp("occ") / "kafka")
     with broker:
         yield broker
