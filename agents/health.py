@@ -1,7 +1,7 @@
 """Is a worker fit for its work: the checks behind its `/health`; the answer's shape is told in schemas.health.
 
-It fails when Kafka does not answer or work stands still. It is degraded while it restores or lies behind, which
-passes by itself.
+It fails when Kafka does not answer or work stands still. It is degraded while it starts, restores or lies behind,
+which passes by itself. A worker for which no partition is left is well: it is a spare.
 """
 
 import asyncio
@@ -54,10 +54,14 @@ def lag_seconds(partition: Partition, lag: int, now: int) -> float | None:
 def _partitions(shell: Shell) -> Check:
     assigned, restored = len(shell.assigned), len(shell.assigned & shell.partitions.keys())
     numbers = {"assigned": assigned, "restored": restored}
+    if shell.phase == "starting":
+        return Check("degraded", "starting: the group has not shared out the partitions yet", numbers)
+    if shell.phase == "sharing":
+        return Check("degraded", "the group is sharing out the partitions anew", numbers)
     if restored < assigned:
         return Check("degraded", "partitions are being restored", numbers)
     if not assigned:
-        return Check("ok", "no partition is assigned to this worker", numbers)
+        return Check("ok", "a spare: other workers have all partitions, and it takes over when one ends", numbers)
     return Check("ok", "every assigned partition is restored", numbers)
 
 

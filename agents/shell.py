@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS_MAX = 5.0
 """A step that takes longer when the group revokes is given up; the log is the truth then."""
 RETRY_SECONDS = 1.0
+
+Phase = Literal["starting", "sharing", "assigned"]
+"""Whether the group has said which partitions are ours: never yet, not since it took them away, or it has."""
 
 
 class Shell:
@@ -44,6 +48,7 @@ class Shell:
         self.partitions: dict[int, Partition] = {}
         """Those being stepped."""
         self.assigned: frozenset[int] = frozenset()
+        self.phase: Phase = "starting"
         self.restore_seconds = 0.0
         """How long the last restore took."""
         self._new_engine = new_engine
@@ -59,6 +64,7 @@ class Shell:
     def expect(self, numbers: Collection[int]) -> None:
         """The group gave us these partitions; `take` follows."""
         self.assigned = frozenset(numbers)
+        self.phase = "assigned"
 
     async def take(self, numbers: Collection[int]) -> dict[int, int]:
         """Own and restore the partitions `numbers`, all at once; returns the offset from which to fetch each.
@@ -89,6 +95,7 @@ class Shell:
     async def revoke(self) -> None:
         """The group takes all partitions away, perhaps to give some of them back."""
         self.assigned = frozenset()
+        self.phase = "sharing"
         await self._let_go()
 
     def wanting(self, numbers: Collection[int]) -> set[int]:
