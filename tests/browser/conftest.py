@@ -1,12 +1,14 @@
 """A wallboard server that shows a simulated room, and a page of a real browser on it."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
+from bench.place import Place
+from bench.place import opened as new_place
 from schemas.boards import Board
 from tests.browser.simulated import busy_boards
 from tests.packages import require
@@ -20,6 +22,13 @@ Open = Callable[..., Awaitable[Page]]
 def boards() -> list[Board]:
     """A busy hour of one room, a board a minute."""
     return busy_boards()
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A real Kafka of its own."""
+    with new_place() as place:
+        yield place
 
 
 @pytest.fixture
@@ -40,9 +49,14 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def opened(browser: Browser, wall: Served) -> Open:
-    """`await opened(view="supervisor", size=(1280, 720))` opens the page with these settings; no error may occur."""
+    """`await opened(view="supervisor", size=(1280, 720))` opens the page with these settings; no error may occur.
 
-    async def open_page(*, size: tuple[int, int] = (1920, 1080), motion: str = "no-preference", **kept: Any) -> Page:
+    `script` runs in it before the page's own do.
+    """
+
+    async def open_page(
+        *, size: tuple[int, int] = (1920, 1080), motion: str = "no-preference", script: str = "", **kept: Any
+    ) -> Page:
         context = await browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             reduced_motion=motion,  # type: ignore[arg-type]
@@ -50,6 +64,7 @@ async def opened(browser: Browser, wall: Served) -> Open:
         await context.add_init_script(
             f"if (!localStorage.getItem('occ-wallboard')) localStorage.setItem('occ-wallboard', '{json.dumps(kept)}')"
         )
+        await context.add_init_script(script)
         page = await context.new_page()
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         await page.goto(wall.url)

@@ -4,7 +4,7 @@ import asyncio
 import math
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 
 from agents import clients
 from agents.live import run_live
-from bench.place import Place, opened
+from bench.place import Place
 from bench.screen import wallboard
 from schemas.boards import Board
 from schemas.moments import parse
@@ -40,12 +40,6 @@ READ = """
     line: [...root.querySelectorAll('.line tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent)),
   })
 """
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with opened() as place:
-        yield place
 
 
 @asynccontextmanager

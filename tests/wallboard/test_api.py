@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -111,6 +112,14 @@ async def test_a_file_that_has_not_changed_is_not_sent_again_and_one_that_is_sen
     compressed = await server.get("/", headers={"Accept-Encoding": "gzip"})
     assert compressed.headers["Content-Encoding"] == "gzip"
     assert len(compressed.body) < len(page.body)
+
+
+async def test_the_page_names_every_module_so_that_none_waits_for_another(served):
+    server = await served()
+    page = (await server.get("/")).body.decode()
+    modules = {each.name for each in (files("wallboard") / "static").iterdir() if each.name.endswith(".js")}
+    named = re.findall(r'<link rel="modulepreload" href="/static/([a-z]+\.js)">', page)
+    assert sorted(modules - {"main.js"}) == named
 
 
 @pytest.mark.parametrize(
