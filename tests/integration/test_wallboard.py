@@ -98,7 +98,7 @@ async def test_what_is_announced_reaches_a_supervisor_with_what_became_of_it(bro
     await boards.write("wall-d", 1)
     async with wallboard_on(broker, tmp_path) as browser:
         stream = await browser.stream("centre=wall-d&view=supervisor")
-        await stream.next_of("board")
+        assert (await stream.next_of("announcements"))["data"]["announcements"] == []
         command = said(1, "wall-d")
         for broken in (b"", b"{", b'{"cancels": 1}'):
             await boards.write_bytes(broken, "wall-d", ANNOUNCEMENTS.name)
