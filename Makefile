@@ -18,9 +18,10 @@ demo: setup ## Show the whole system live; FOR=30 ends it after 30 seconds; PBX=
 	@$(BIN)/occ demo $(if $(PBX),--pbx) $(if $(FOR),--for $(FOR))
 
 test: check ## Check, then run all tests: those that only compute, those with servers, those that need quiet
-	@failed=; \
+	@deploy/asterisk/build .cache/asterisk >/dev/null 2>&1 & \
+	failed=; \
 	$(BIN)/pytest --numprocesses auto --dist loadscope $(COMPUTE) || failed=1; \
-	$(BIN)/pytest --numprocesses $(SERVERS_AT_ONCE) --dist loadfile -m 'not alone' $(SERVERS) || failed=1; \
+	$(BIN)/pytest --numprocesses $(SERVERS_AT_ONCE) --dist loadfile --no-loadscope-reorder -m 'not alone' $(SERVERS) || failed=1; \
 	$(BIN)/pytest -m alone $(SERVERS) || failed=1; \
 	[ -z "$$failed" ]
 

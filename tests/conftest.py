@@ -1,4 +1,4 @@
-"""One real broker for each file of tests, and topics of their own for the tests."""
+"""In which order files are tested; one real broker for each that asks, and topics of their own for its tests."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -7,6 +7,12 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from agents.broker import Broker
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a long test come first, so that the last one to end has begun early."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,15 @@
-"""A wallboard server that shows a simulated room, and a page of a real browser on it."""
+"""A wallboard server that shows a simulated room, and a page of a real browser on it.
+
+The tests of a file share a Chromium, and with it the event loop.
+"""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from bench.place import Place
@@ -16,6 +21,12 @@ from tests.wallboard.served import Served
 from wallboard.door import Door
 
 Open = Callable[..., Awaitable[Page]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -31,23 +42,31 @@ def place() -> Iterator[Place]:
         yield place
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def wall() -> AsyncIterator[Served]:
     """A server without any board yet."""
     async with Served(Door(port=0)) as served:
         yield served
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         path = require("chromium", "chromium")
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
+        chromium = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        await chromium.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """One that remembers nothing of earlier tests."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def opened(browser: Browser, wall: Served) -> Open:
     """`await opened(view="supervisor", size=(1280, 720))` opens the page with these settings; no error may occur.
 

@@ -10,7 +10,7 @@ from tests.wallboard.served import Served
 
 HOURS = 24
 SETTLED_HOURS = 2
-BOARD_SECONDS = 5
+BOARD_SECONDS = 20
 HEAP_GROWTH_MAX = 1_000_000
 """Bytes, over 22 hours: one board a minute that stayed would be 50 times as many."""
 NODES_GROWTH_MAX = 1.1

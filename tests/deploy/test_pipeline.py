@@ -289,6 +289,7 @@ def within(seconds: float, is_so: Callable[[], bool], pipeline: Pipeline) -> Non
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_one_emergency_caller_left_waiting_is_all_that_is_told_and_in_time(pipeline: Pipeline) -> None:
     eventually(lambda: bool(pipeline.prometheus.query(f'occ_visits_waiting{{centre="{ROOM}"}}')), "it is scraped")
     assert pipeline.told_of(ROOM) == {}

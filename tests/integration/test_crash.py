@@ -24,6 +24,7 @@ async def crew(tmp_path: Path) -> AsyncIterator[Crew]:
         yield crew
 
 
+@pytest.mark.long
 async def test_five_kills_at_random_moments_and_a_dead_broker_change_no_figure(crew: Crew) -> None:
     worker = crew.start_worker()
     ringing = asyncio.create_task(crew.ring(200_000, per_second=6_000, seed=SEED))

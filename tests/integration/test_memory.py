@@ -38,6 +38,7 @@ def days() -> Iterator[bytes]:
         yield _OWN_ID.sub(rb'"\g<1>%d-' % number, moved) + b"\n"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident memory is read from /proc")
 def test_two_days_of_20000_visits_fit_into_250_mb_and_later_days_add_next_to_nothing() -> None:
     #  day 1 │ day 2 │ day 3 │ day 4     what is older than 56 hours (digital: 120) is forgotten

@@ -199,6 +199,7 @@ async def test_caller_with_priority_overtakes_and_is_answered_first(room: Room) 
     await agree(room)
 
 
+@pytest.mark.long
 async def test_peer_that_vanishes_while_waiting_is_missed_and_has_abandoned(room: Room, words: Path) -> None:
     #  who sends no audio for 2 s is hung up; this caller waits for longer than that, and then is gone without a BYE;
     #  nobody asked for that hang-up, so the bridge first makes sure for 15 s that the switch is not stopping

@@ -26,6 +26,7 @@ def folder(asterisk: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_the_demo_on_a_real_switch_ends_by_itself_with_every_event_applied_and_no_process_left(folder: Path) -> None:
     shown = subprocess.run([*DEMO, "--for", "25"], cwd=folder, env=of_a_demo(), capture_output=True, timeout=150)
     assert shown.returncode == 0, shown.stderr.decode()

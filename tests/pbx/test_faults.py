@@ -147,6 +147,7 @@ async def logged(room: Room, verb: str) -> None:
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 async def test_nothing_is_lost_and_order_is_kept_while_kafka_is_away_for_30_s(room: Room, broker: Broker) -> None:
     #  all the time one caller after the other is given up on by the queue; the first time another one gives up
     await asyncio.to_thread(broker.stop)

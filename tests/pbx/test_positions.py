@@ -133,6 +133,7 @@ async def witness(
             await announcing
 
 
+@pytest.mark.long
 async def test_every_place_that_is_told_is_the_one_the_switch_counts_and_none_is_worse_than_the_last(
     on_the_topic: Room, witness: Witness, places: Places, words: Path
 ) -> None:
