@@ -18,7 +18,7 @@ from schemas.moments import HOUR, MINUTE
 from stream.engine import Engine
 from stream.profile import Profile
 
-BOARD_EVERY = 5 * MINUTE
+BOARD_EVERY = 15 * MINUTE
 
 
 def resident(which: str) -> int:
