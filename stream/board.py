@@ -11,7 +11,6 @@ from schemas.moments import SECOND, rfc3339
 from stream import figures
 from stream.queues import Queue
 from stream.room import Room
-from stream.tally import Tally
 from stream.visits import COUNTED, RINGING
 from stream.windows import WINDOW_NAMES, RollingWindows
 
@@ -21,18 +20,17 @@ VISITS_SHOWN_MAX = 200
 def board_of(room: Room, now: int, epoch: int) -> dict[str, Any]:
     """The whole board of `room` at `now`, which also moves its windows there."""
     calls = _rolling(room.call_windows, now)
-    call_formulas = figures.call_formulas(room.services)
-    handlers = room.handlers.counts(now)
-    queues = [_queue(room, queue, handlers, now) for _, queue in sorted(room.queues.items())]
+    handlers: dict[str, dict[str, int]] = {}
+    for (name, state), count in sorted(room.handlers.counts(now).items()):
+        handlers.setdefault(name, {})[state] = count
+    queues = [_queue(room, queue, handlers.get(name, {}), now) for name, queue in sorted(room.queues.items())]
     return {
         "centre": room.centre,
         "as_of": rfc3339(now),
         "epoch": epoch,
         "feed": _feed(room, now),
         "queues": queues,
-        "calls": calls.shown(
-            lambda tally: {formula.name: figures.value_of(formula, tally) for formula in call_formulas}
-        ),
+        "calls": calls.shown(figures.call_table(room.services).values),
         "callers": _callers(room, now),
         "coverage": {name: _coverage(room, calls.start_of(name), now) for name in WINDOW_NAMES},
         "headless": len(room.headless),
@@ -95,7 +93,7 @@ def _ring_backs(room: Room, now: int) -> dict[str, Any]:
     }
 
 
-def _queue(room: Room, queue: Queue, handlers: Mapping[tuple[str, str], int], now: int) -> dict[str, Any]:
+def _queue(room: Room, queue: Queue, handlers: Mapping[str, int], now: int) -> dict[str, Any]:
     windows = _rolling(queue.windows, now)
     target = queue.target
     since = queue.line.oldest_since
@@ -116,8 +114,8 @@ def _queue(room: Room, queue: Queue, handlers: Mapping[tuple[str, str], int], no
             "oldest_wait_red_seconds": _seconds(target.oldest_wait_red),
             "announce": target.announce,
         },
-        "windows": windows.shown(_values),
-        "handlers": {state: n for (name, state), n in sorted(handlers.items()) if name == queue.name},
+        "windows": windows.shown(figures.shown_of_queue),
+        "handlers": handlers,
         "announcements": {
             f"{kind}_{outcome}": count for (kind, outcome), count in sorted(queue.counters.announcements.items())
         },
@@ -130,15 +128,6 @@ def _queue(room: Room, queue: Queue, handlers: Mapping[tuple[str, str], int], no
         },
         "visits": _visits(room, queue, now),
     }
-
-
-def _values(tally: Tally) -> dict[str, float | int | None]:
-    values: dict[str, float | int | None] = {
-        formula.name: figures.value_of(formula, tally) for formula in figures.FORMULAS
-    }
-    for name, wait, _ in figures.percentiles(tally):
-        values[name] = _seconds(wait)
-    return values
 
 
 def _visits(room: Room, queue: Queue, now: int) -> list[dict[str, Any]]:

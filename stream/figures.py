@@ -5,15 +5,16 @@ ratio is formed only here, from integers, rounded half-even to nine decimals; wi
 data (None), never 0.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from schemas.moments import SECOND
 from stream import tally as t
 from stream.profile import QueueTarget
 from stream.quantiles import nearest_ranks
-from stream.tally import Tally
+from stream.tally import Tally, absorb
 
 Unit = Literal["count", "ratio", "seconds"]
 _BILLION = 10**9
@@ -173,22 +174,61 @@ def _threshold(formula: Formula, target: QueueTarget | None) -> float | None:
 def percentiles(tally: Tally) -> list[tuple[str, int | None, int]]:
     """(name, wait in µs or None, number of waits): over all outcomes but lost, and over answered."""
     answered: Tally = {}
-    everyone: Tally = {}
+    unanswered: Tally = {}
     for field, amount in tally.items():
-        if t.WAIT_BUCKET_ANSWERED <= field < t.WAIT_BUCKET_UNANSWERED:
-            bucket = field - t.WAIT_BUCKET_ANSWERED
-            answered[bucket] = amount
-        elif field >= t.WAIT_BUCKET_UNANSWERED:
-            bucket = field - t.WAIT_BUCKET_UNANSWERED
-        else:
-            continue
-        everyone[bucket] = everyone.get(bucket, 0) + amount
+        if field >= t.WAIT_BUCKET_UNANSWERED:
+            unanswered[field - t.WAIT_BUCKET_UNANSWERED] = amount
+        elif field >= t.WAIT_BUCKET_ANSWERED:
+            answered[field - t.WAIT_BUCKET_ANSWERED] = amount
+    everyone = dict(answered)
+    absorb(everyone, unanswered)
     result = []
     for name, counts in (("wait", everyone), ("wait_answered", answered)):
-        total = sum(counts.values())
-        waits = nearest_ranks(counts, total, PERCENTILES)
-        result += [(f"{name}_p{percent}", wait, total) for percent, wait in zip(PERCENTILES, waits, strict=True)]
+        count = sum(counts.values())
+        waits = nearest_ranks(counts, count, PERCENTILES)
+        result += [(f"{name}_p{percent}", wait, count) for percent, wait in zip(PERCENTILES, waits, strict=True)]
     return result
+
+
+Shown = dict[str, float | int | None]
+"""By figure its value, durations in seconds."""
+
+
+class Table:
+    """Formulas that are evaluated together, and again only where what they are made of changed."""
+
+    def __init__(self, formulas: Iterable[Formula]) -> None:
+        self._formulas = tuple(formulas)
+        self._by_field: dict[int, dict[str, Formula]] = {}
+        for formula in self._formulas:
+            for field in formula.numerator + formula.denominator:
+                self._by_field.setdefault(field, {})[formula.name] = formula
+
+    def values(self, tally: Tally, changed: Set[int] | None = None) -> Shown:
+        """Their values, or of those alone that use one of the fields `changed`."""
+        if changed is None:
+            return {formula.name: value_of(formula, tally) for formula in self._formulas}
+        touched: dict[str, Formula] = {}
+        for field in changed:
+            touched.update(self._by_field.get(field, ()))
+        return {name: value_of(formula, tally) for name, formula in touched.items()}
+
+
+_QUEUE_TABLE = Table(FORMULAS)
+
+
+def shown_of_queue(tally: Tally, changed: Set[int] | None = None) -> Shown:
+    """Every figure of one queue and window, or those alone that use one of the fields `changed`."""
+    values = _QUEUE_TABLE.values(tally, changed)
+    if changed is None or any(field >= t.WAIT_BUCKET_ANSWERED for field in changed):
+        values.update((name, None if wait is None else wait / SECOND) for name, wait, _ in percentiles(tally))
+    return values
+
+
+@cache
+def call_table(services: tuple[str, ...]) -> Table:
+    """The figures of a control room's calls; `services` as its tally counts them."""
+    return Table(call_formulas(services))
 
 
 def queue_values(tally: Tally, target: QueueTarget) -> list[Value]:

@@ -8,6 +8,7 @@ sample or a merging digest would not do; no maintained library offers removal at
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 
 RELATIVE_ERROR = 0.01
 _EXACT_BELOW = 100
@@ -40,16 +41,10 @@ def value_of(bucket: int) -> int:
 
 
 def nearest_ranks(counts: Mapping[int, int], total: int, percents: Iterable[int]) -> list[int | None]:
-    """The percentiles in µs by nearest rank over bucket `counts`, `percents` rising; None when there is no value."""
+    """The percentiles in µs by nearest rank over bucket `counts`; None when there is no value."""
     if total <= 0:
         return [None for _ in percents]
-    found: list[int | None] = []
-    buckets = iter(sorted(counts))
-    bucket = seen = 0
-    for percent in percents:
-        rank = max(1, -(-percent * total // 100))
-        while seen < rank:
-            bucket = next(buckets)
-            seen += counts[bucket]
-        found.append(value_of(bucket))
-    return found
+    buckets = sorted(counts)
+    seen = list(accumulate(map(counts.__getitem__, buckets)))
+    ranks = [max(1, -(-percent * total // 100)) for percent in percents]
+    return [value_of(buckets[bisect_left(seen, rank)]) for rank in ranks]

@@ -106,12 +106,3 @@ def total(atoms: Iterable[Atom]) -> Tally:
     for atom in atoms:
         fold(tally, atom, 1)
     return tally
-
-
-def merged(tallies: Iterable[Tally]) -> Tally:
-    """The sum of `tallies`."""
-    result: Tally = {}
-    for tally in tallies:
-        for field, amount in tally.items():
-            result[field] = result.get(field, 0) + amount
-    return result

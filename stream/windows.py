@@ -8,24 +8,26 @@ waits in its second until the clock reaches it. A rolling window covers `⌊as_o
 Neither knows what an atom means.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from schemas.moments import HOUR, LONDON, SECOND, micros, moment
-from stream.tally import Atom, Tally, absorb, fold, merged
+from stream.tally import Atom, Tally, absorb, fold, total
 
 ROLLING = {"5m": 300, "15m": 900, "30m": 1800, "60m": 3600, "6h": 6 * 3600}
 RETAINED_SECONDS = 48 * 3600
 HORIZON = 48 * HOUR
 WINDOW_NAMES = (*ROLLING, "today", "retained")
-_RING_NAMES = (*ROLLING, "retained")
 
+_BY_LENGTH = (*ROLLING, "retained")
 _LENGTHS = (*ROLLING.values(), RETAINED_SECONDS)
-_PACKED_AFTER = tuple(ROLLING).index("60m")
-"""Minutes that left this ring are kept packed: two days of atoms take a tenth of the memory."""
+_ENCLOSING = {"today": ("today",), **{name: _BY_LENGTH[index:] for index, name in enumerate(_BY_LENGTH)}}
+"""By window: itself, and those that hold whatever it holds."""
+_PACKED_AFTER = _BY_LENGTH.index("60m")
+"""Minutes that left this window are kept packed: two days of atoms take a tenth of the memory."""
 _MINUTE = 60
 
 Shown = TypeVar("Shown")
@@ -59,24 +61,21 @@ class Windows(Protocol):
 class RollingWindows:
     """The sums of the rolling windows of one queue.
 
-    Each second's atoms are in one ring at a time: the seconds of the last 5 minutes, those before them up to 15
-    minutes, and so on; a window is the sum of the rings inside it, and time moves seconds from ring to ring.
+    Each second's atoms are kept until they leave the last window; time moves the edge of each window over them.
     """
 
     __slots__ = (
         "_cells",
+        "_changed",
         "_changes",
         "_day_ends",
         "_day_starts_second",
         "_edges",
         "_loose",
         "_packed",
-        "_rings",
         "_shown",
-        "_stale_from",
         "_sums",
         "_today",
-        "_today_is_stale",
         "clock",
     )
 
@@ -90,16 +89,14 @@ class RollingWindows:
         """The atoms of each packed minute."""
         self._loose: set[int] = set()
         """Minutes to be packed as soon as no edge is within them."""
-        self._rings: list[Tally] = [{} for _ in _LENGTHS]
+        self._sums: dict[str, Tally] = {name: {} for name in WINDOW_NAMES}
         self._edges = [1 - length for length in _LENGTHS]
-        self._today: Tally = {}
+        """The first second of each window but today."""
         self._day_starts_second = 0
         self._day_ends = 0
-        self._sums: list[Tally] = [{} for _ in _LENGTHS]
-        """Of each ring and those inside it, right for the rings before `_stale_from`."""
-        self._stale_from = 0
-        self._today_is_stale = True
-        self._shown: dict[str, Any] = {}
+        self._changed: dict[str, set[int]] = {name: set() for name in WINDOW_NAMES}
+        """The fields of each window whose sums may differ from what was shown last."""
+        self._shown: dict[str, dict[str, Any]] = {name: {} for name in WINDOW_NAMES}
 
     def add(self, atom: Atom) -> None:
         self._changes[atom] = self._changes.get(atom, 0) + 1
@@ -109,7 +106,9 @@ class RollingWindows:
 
     def settle(self) -> None:
         """Bring what came and went since the last reading into the sums."""
-        changed: dict[tuple[int, bool], Tally] = {}
+        if not self._changes:
+            return
+        differences: dict[str, Tally] = {}
         for atom, count in self._changes.items():
             second = atom[0] // SECOND
             if count == 0 or second < self._edges[-1]:
@@ -123,15 +122,13 @@ class RollingWindows:
                 if not atoms:
                     del self._cells[second]
             if atom[0] <= self.clock:
-                place = self._ring_of(second), second >= self._day_starts_second
-                fold(changed.setdefault(place, {}), atom, count)
+                fold(differences.setdefault(self._narrowest(second), {}), atom, count)
+                if second >= self._day_starts_second:
+                    fold(differences.setdefault("today", {}), atom, count)
         self._changes.clear()
-        for (index, is_today), sums in changed.items():
-            absorb(self._rings[index], sums)
-            self._stale_from = min(self._stale_from, index)
-            if is_today:
-                absorb(self._today, sums)
-                self._today_is_stale = True
+        for narrowest, difference in differences.items():
+            for name in _ENCLOSING[narrowest]:
+                self._change(name, difference)
 
     def advance(self, now: int) -> None:
         """Move the clock to `now`; a `now` in the past changes nothing."""
@@ -141,55 +138,44 @@ class RollingWindows:
             return
         self.clock = now
         last = now // SECOND
-        newest = self._rings[0]
-        for second in self._seconds(before // SECOND, last + 1):
-            for atom in self._cells[second]:
-                if before < atom[0] <= now:
-                    fold(newest, atom, 1)
-                    fold(self._today, atom, 1)
-                    self._stale_from, self._today_is_stale = 0, True
+        happened = [
+            atom
+            for second in self._seconds(before // SECOND, last + 1)
+            for atom in self._cells[second]
+            if before < atom[0] <= now
+        ]
+        if happened:
+            difference = total(happened)
+            for name in WINDOW_NAMES:
+                self._change(name, difference)
+        if last == before // SECOND:
+            return
         for index, length in enumerate(_LENGTHS):
             self._move_edge(index, last + 1 - length)
         if now >= self._day_ends:
             self._start_day(now)
         self._pack_up()
 
-    def tally(self, window: str) -> Tally:
-        """The sums of `window`, one of `WINDOW_NAMES`, as of the clock."""
-        if window == "today":
-            return self._today
-        if window == "retained":
-            return merged(self._rings)
-        return merged(self._rings[: list(ROLLING).index(window) + 1])
-
-    def tallies(self) -> dict[str, Tally]:
+    def tallies(self) -> Mapping[str, Tally]:
         """The sums of every window as of the clock; not to be changed."""
-        sums = self._sums
-        for index in range(self._stale_from, len(sums)):
-            sums[index] = merged((sums[index - 1], self._rings[index])) if index else dict(self._rings[0])
-            self._shown.pop(_RING_NAMES[index], None)
-        self._stale_from = len(sums)
-        return {**dict(zip(_RING_NAMES, sums, strict=True)), "today": self._today}
+        return self._sums
 
-    def shown(self, values: Callable[[Tally], Shown]) -> dict[str, Shown]:
-        """`values` of the sums of every window, computed anew only where they changed since it was last asked.
+    def shown(self, values: Callable[[Tally, Set[int] | None], Mapping[str, Shown]]) -> dict[str, dict[str, Shown]]:
+        """By window what `values` makes of the sums: everything the first time, then only what changed.
 
-        Whoever asks has to ask for the same `values` each time.
+        `values` is given a tally and which of its fields changed since it was last asked, None for all. Whoever
+        asks has to ask for the same `values` each time.
         """
-        tallies = self.tallies()
-        if self._today_is_stale:
-            self._shown.pop("today", None)
-            self._today_is_stale = False
-        shown = self._shown
-        for name in WINDOW_NAMES:
-            if name not in shown:
-                shown[name] = values(tallies[name])
-        return {name: shown[name] for name in WINDOW_NAMES}
+        for name, changed in self._changed.items():
+            shown = self._shown[name]
+            if changed or not shown:
+                shown.update(values(self._sums[name], changed if shown else None))
+                changed.clear()
+        return {name: dict(shown) for name, shown in self._shown.items()}
 
     def amount(self, window: str, field: int) -> int:
-        """The sum of one field over a rolling window, as of the clock."""
-        rings = self._rings if window == "retained" else self._rings[: list(ROLLING).index(window) + 1]
-        return sum(ring.get(field, 0) for ring in rings)
+        """The sum of one field over a window, as of the clock."""
+        return self._sums[window].get(field, 0)
 
     def start_of(self, window: str) -> int:
         """The first moment of `window` in µs."""
@@ -198,38 +184,38 @@ class RollingWindows:
         length = RETAINED_SECONDS if window == "retained" else ROLLING[window]
         return (self.clock // SECOND + 1 - length) * SECOND
 
-    def _ring_of(self, second: int) -> int:
-        """The ring of a second that is not past the last edge."""
-        for index, edge in enumerate(self._edges):
+    def _narrowest(self, second: int) -> str:
+        """The narrowest window around a second that is not past the last edge."""
+        for name, edge in zip(_BY_LENGTH, self._edges, strict=True):
             if second >= edge:
-                return index
+                return name
         raise AssertionError("a second before the horizon")
 
+    def _change(self, window: str, difference: Tally) -> None:
+        absorb(self._sums[window], difference)
+        self._changed[window].update(difference)
+
     def _move_edge(self, index: int, edge: int) -> None:
+        """Let the seconds before `edge` leave one window."""
         leaving = self._seconds(self._edges[index], edge)
         self._edges[index] = edge
-        ring = self._rings[index]
-        older = self._rings[index + 1] if index + 1 < len(self._rings) else None
+        gone: Tally = {}
         for second in leaving:
-            self._stale_from = min(self._stale_from, index)
             for atom in self._cells[second]:
-                fold(ring, atom, -1)
-                if older is not None:
-                    fold(older, atom, 1)
-            if older is None:
+                fold(gone, atom, -1)
+            if index == len(_LENGTHS) - 1:
                 del self._cells[second]
             elif index >= _PACKED_AFTER:
                 self._loose.add(second // _MINUTE)
+        self._change(_BY_LENGTH[index], gone)
 
     def _start_day(self, now: int) -> None:
         self._day_ends = next_day_start(now)
         self._day_starts_second = day_start(now) // SECOND
-        self._today = {}
-        self._today_is_stale = True
-        for second in self._seconds(self._day_starts_second, now // SECOND + 1):
-            for atom in self._cells[second]:
-                if atom[0] <= now:
-                    fold(self._today, atom, 1)
+        seconds = self._seconds(self._day_starts_second, now // SECOND + 1)
+        self._changed["today"].update(self._sums["today"])
+        self._sums["today"] = {}
+        self._change("today", total(atom for second in seconds for atom in self._cells[second] if atom[0] <= now))
 
     def _cell(self, second: int) -> list[Atom]:
         """The atoms of a second, to be changed."""
