@@ -12,7 +12,7 @@ from itertools import accumulate
 from schemas.moments import SECOND
 from stream import flow as fl
 from stream import tally as t
-from stream.flow import Flow
+from stream.flow import Flow, Share
 from stream.handlers import Handlers
 from stream.queues import Queue
 from stream.room import Room
@@ -81,7 +81,7 @@ class Staff:
 class Estimator:
     """The expected waits of one control room as of one moment: call `begin`, then ask.
 
-    Who is staffed and how long a call takes is worked out once a second at most.
+    What the waits are made of is worked out once a second at most.
     """
 
     def __init__(self, room: Room) -> None:
@@ -90,32 +90,38 @@ class Estimator:
         self._worked_out_at = 0
         self._staff: dict[str, Staff] | None = None
         self._service: dict[str, tuple[int, int] | None] = {}
-        self._waits: dict[tuple[str, int], list[int] | None] = {}
+        self._rates: dict[tuple[str, int], Rates | None] = {}
+        self._waits: dict[tuple[str, int], list[int]] = {}
 
     def begin(self, now: int) -> None:
-        """Forget what was worked out: time has passed, or facts have changed."""
+        """Forget what was worked out more than a second before `now`."""
         self._now = now
-        self._waits.clear()
-        if not 0 <= now - self._worked_out_at < SECOND:
-            self._worked_out_at = now
-            self._staff = None
-            self._service.clear()
+        if 0 <= now - self._worked_out_at < SECOND:
+            return
+        self._worked_out_at = now
+        self._staff = None
+        for worked_out in (self._service, self._rates, self._waits):
+            worked_out.clear()
 
     def wait(self, queue: Queue, level: int, position: int) -> int | None:
         """EWT of `position` in µs for a visit of `level`; None when it is undefined."""
         key = (queue.name, level)
-        if key not in self._waits:
-            rates = self._rates(queue, level)
-            self._waits[key] = None if rates is None else waits(rates, len(queue.line))
-        known = self._waits[key]
-        return None if known is None else known[position - 1]
+        if key not in self._rates:
+            self._rates[key] = self._work_out(queue, level)
+        rates = self._rates[key]
+        if rates is None:
+            return None
+        known = self._waits.get(key, [])
+        if position > len(known):
+            known = self._waits[key] = waits(rates, max(position, len(queue.line))) or []
+        return known[position - 1] if known else None
 
     def emergencies_wait(self, queue: Queue, level: int) -> bool:
         """Whether somebody of higher priority waits for the same people."""
         flow = self._room.flow
         return flow is not None and _higher_waiting(flow, self._shared(queue.name), level, self._now) > 0
 
-    def _rates(self, queue: Queue, level: int) -> Rates | None:
+    def _work_out(self, queue: Queue, level: int) -> Rates | None:
         flow, now, staff = self._room.flow, self._now, self._staff_of(queue.name)
         if flow is None or not staff.now or staff.collapsed:
             return None
@@ -124,11 +130,12 @@ class Estimator:
         service = self._service[queue.name]
         if service is None or service[0] < ANSWERS_MIN:
             return None
+        served = [flow.shares(handler, now) for handler in staff.now]
         abandons, waited = flow.abandoned(queue.name, now)
         return Rates(
-            staff_share=sum(_share(flow, handler, queue.name, level, now) for handler in staff.now),
+            staff_share=sum(_share(shares, queue.name, level) for shares in served),
             handle_time=service[1],
-            higher=sum(_higher_served(flow, handler, level, now) for handler in staff.now)
+            higher=sum(_higher_served(shares, level) for shares in served)
             + _higher_waiting(flow, self._shared(queue.name), level, now),
             abandons=abandons,
             waited=waited,
@@ -162,39 +169,41 @@ class Estimator:
 
 def staffing(handlers: Handlers, now: int) -> dict[str, Staff]:
     """By queue: who is staffed. A handler who is on a break, logged out or not heard of is not."""
-    present: dict[str, list[str]] = {}
-    before: dict[str, int] = {}
+    teams: dict[tuple[str, ...], list[list[str]]] = {}
+    """By the queues they serve: [who is staffed, who was]."""
     for ident, place in handlers.places(now).items():
         staffed = place.state in STAFFED
         earlier = handlers.said_at(ident, now - STAFF_LOOK_BACK)
-        staffed_before = staffed if earlier is None else earlier in STAFFED
-        for queue in place.queues:
-            if staffed:
-                present.setdefault(queue, []).append(ident)
-            before[queue] = before.get(queue, 0) + staffed_before
-    return {queue: Staff(tuple(sorted(present.get(queue, ()))), count) for queue, count in before.items()}
+        team = teams.setdefault(place.queues, [[], []])
+        if staffed:
+            team[0].append(ident)
+        if staffed if earlier is None else earlier in STAFFED:
+            team[1].append(ident)
+    people: dict[str, list[str]] = {}
+    before: dict[str, int] = {}
+    for queues, (present, earlier_present) in teams.items():
+        for queue in queues:
+            people.setdefault(queue, []).extend(present)
+            before[queue] = before.get(queue, 0) + len(earlier_present)
+    return {queue: Staff(tuple(people[queue]), count) for queue, count in before.items()}
 
 
 STAFFED = frozenset({"available", "ringing", "talking", "hold", "wrap_up"})
 
 
-def _share(flow: Flow, handler: str, queue: str, level: int, now: int) -> int:
+def _share(shares: Iterable[Share], queue: str, level: int) -> int:
     """The queue's share of a handler's answers of equal or lower priority in 60 minutes, in billionths."""
     own = every = 0
-    for (name, of), served in flow.served.get(handler, {}).items():
-        if of <= level:
-            count = fl.within(served.answered, fl.ANSWERS_COUNT_FOR, now)
-            every += count
-            own += count if name == queue else 0
+    for share in shares:
+        if share.level <= level:
+            every += share.answered
+            own += share.answered if share.queue == queue else 0
     return own * _SHARE // every if every else _SHARE
 
 
-def _higher_served(flow: Flow, handler: str, level: int, now: int) -> int:
-    return sum(
-        fl.within(served.queued, fl.ARRIVALS_COUNT_FOR, now)
-        for (_, of), served in flow.served.get(handler, {}).items()
-        if of > level
-    )
+def _higher_served(shares: Iterable[Share], level: int) -> int:
+    """How many visits of higher priority a handler answered that joined in the last 15 minutes."""
+    return sum(share.joined for share in shares if share.level > level)
 
 
 def _higher_waiting(flow: Flow, queues: Iterable[str], level: int, now: int) -> int:

@@ -16,6 +16,7 @@ ARRIVALS_COUNT_FOR = 15 * MINUTE
 ABANDONS_COUNT_FOR = 2 * HOUR
 KEPT_FOR = 3 * HOUR
 _EMERGENCY = 4_096
+_NEVER = 2**63
 
 
 def level_of(emergency: bool, priority: int) -> int:
@@ -49,6 +50,15 @@ class Served:
         self.queued: list[int] = []
 
 
+class Share(NamedTuple):
+    """How many visits of one kind a handler answered in the last 60 minutes, and how many of all joined in 15."""
+
+    queue: str
+    level: int
+    answered: int
+    joined: int
+
+
 class Flow:
     """The passages of one control room."""
 
@@ -56,6 +66,8 @@ class Flow:
         self.waiting: dict[str, dict[str, Passage]] = defaultdict(dict)
         """By queue and visit: who waits now."""
         self.served: dict[str, dict[Kind, Served]] = defaultdict(lambda: defaultdict(Served))
+        self._shares: dict[str, tuple[int, int, list[Share]]] = {}
+        """By handler: from when to when their shares are those."""
         self._known: dict[str, Passage] = {}
         self._ends: dict[str, dict[int, list[int]]] = defaultdict(dict)
         """By queue and minute: [visits abandoned, µs waited by all whose wait ended then]."""
@@ -78,6 +90,20 @@ class Flow:
         first = last - ABANDONS_COUNT_FOR // MINUTE
         cells = [cell for minute, cell in self._ends[queue].items() if first < minute <= last]
         return sum(cell[0] for cell in cells), sum(cell[1] for cell in cells)
+
+    def shares(self, handler: str, now: int) -> list[Share]:
+        """What the handler did lately, by kind."""
+        since, until, shares = self._shares.get(handler, (0, 0, []))
+        if since <= now < until:
+            return shares
+        shares, until = [], now + ARRIVALS_COUNT_FOR
+        for (queue, level), served in self.served.get(handler, {}).items():
+            answered, changes_at = _within(served.answered, ANSWERS_COUNT_FOR, now)
+            joined, turns_at = _within(served.queued, ARRIVALS_COUNT_FOR, now)
+            shares.append(Share(queue, level, answered, joined))
+            until = min(until, changes_at, turns_at)
+        self._shares[handler] = now, until, shares
+        return shares
 
     def forget(self, now: int) -> None:
         """Drop what ended more than `KEPT_FOR` ago."""
@@ -103,6 +129,7 @@ class Flow:
                 del self._ends[queue][ended_at // MINUTE]
 
     def _serve(self, handler: str, kind: Kind, queued_at: int, answered_at: int, sign: int) -> None:
+        self._shares.pop(handler, None)
         served = self.served[handler][kind]
         if sign > 0:
             insort(served.answered, answered_at)
@@ -116,6 +143,8 @@ class Flow:
                 del self.served[handler]
 
 
-def within(moments: list[int], length: int, now: int) -> int:
-    """How many of `moments` (rising) lie in the `length` before `now`, and not after it."""
-    return bisect_right(moments, now) - bisect_right(moments, now - length)
+def _within(moments: list[int], length: int, now: int) -> tuple[int, int]:
+    """How many of `moments` (rising) lie in the `length` before `now` and not after it, and until when that is so."""
+    first, end = bisect_right(moments, now - length), bisect_right(moments, now)
+    leaves_at = moments[first] + length if first < end else _NEVER
+    return end - first, min(leaves_at, moments[end]) if end < len(moments) else leaves_at
