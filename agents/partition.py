@@ -2,8 +2,8 @@
 
 Slices of input and ticks pass through here one after the other. What a step decides is appended to the state log
 first; once the acknowledged offset shows that no newer owner stands between, it is published: announcements, facts,
-dead letters, then boards. A step that fails leaves a state nobody trusts: the partition ends, and is restored from
-the log by whoever owns it next.
+dead letters. Boards that are due then are written beside the next steps, so that no caller waits for them. A step
+that fails leaves a state nobody trusts: the partition ends, and is restored from the log by whoever owns it next.
 """
 
 import asyncio
@@ -67,6 +67,8 @@ class Tools:
     clock: Clock
     hooks: Hooks
     progress: Progress
+    board_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever makes a board."""
 
 
 @dataclass(slots=True)
@@ -127,6 +129,9 @@ class Partition:
         self._tools = tools
         self._pending = Pending()
         self._paces: dict[str, Pace] = {}
+        self._due: dict[str, None] = {}
+        """The control rooms whose board is about to be written."""
+        self._boards_due = asyncio.Event()
         self._slices: deque[Slice] = deque()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -174,15 +179,22 @@ class Partition:
     # Steps -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Step whenever there is something to do, until `pause` or an exception."""
+        """Step whenever there is something to do, and write boards beside, until `pause` or an exception."""
         self._paused = False
+        self._due.clear()
+        writing = asyncio.create_task(self._write_boards(), name=f"boards of partition {self.number}")
+        writing.add_done_callback(lambda _: self._wake.set())
         try:
             while not self._paused:
+                if writing.done():
+                    writing.result()
                 self._wake.clear()
                 await self.step()
                 self._set_alarm()
                 await self._wake.wait()
         finally:
+            writing.cancel()
+            await asyncio.wait([writing])
             if self._alarm is not None:
                 self._alarm.cancel()
 
@@ -201,11 +213,13 @@ class Partition:
         if now >= self._ticked_at + TICK_EVERY:
             self._ticked_at = now
             self._take(self.engine.tick(now), now)
-        boards = [centre for centre in self.engine.centres if self._board_due_at(centre) <= now]
+        boards = [centre for centre in self._undue if self._board_due_at(centre) <= now]
         late = now >= self._logged_at + APPEND_EVERY and (self.next > self._logged_next or bool(self._pending.facts))
         if self._pending.is_urgent or boards or late:
             await self._append(now)
-            await self._publish(boards)
+            await self._publish()
+            self._due.update(dict.fromkeys(boards))
+            self._boards_due.set()
         if self._slices:
             self._wake.set()
         self.is_sound = True
@@ -264,20 +278,28 @@ class Partition:
         self._logged_at = now
         tools.hooks.appended(self.number, len(pending.commands) + len(pending.cancellations))
 
-    async def _publish(self, boards: Sequence[str]) -> None:
+    async def _publish(self) -> None:
         pending, self._pending = self._pending, Pending()
-        sent = await self._tools.outputs.send(self.number, pending.outputs())
-        if pending.is_urgent:
-            await asyncio.gather(*sent)
-            sent = []
-        for centre in boards:
-            await asyncio.sleep(0)
-            now = self._advance()
-            board = out.board(centre, self.engine.board(centre, now))
-            self._pace(centre).write(now, self._tools.clock() - now)
-            sent += await self._tools.outputs.send(self.number, [board])
-        await asyncio.gather(*sent)
+        await asyncio.gather(*await self._tools.outputs.send(self.number, pending.outputs()))
         self._published = self.logged_offset
+
+    async def _write_boards(self) -> None:
+        """Write the boards that are due, one at a time among all partitions, so that steps go between them."""
+        tools = self._tools
+        while True:
+            await self._boards_due.wait()
+            self._boards_due.clear()
+            sent = []
+            for centre in tuple(self._due):
+                async with tools.board_turn:
+                    await asyncio.sleep(0)
+                    now = self._advance()
+                    del self._due[centre]
+                    board = out.board(centre, self.engine.board(centre, now))
+                    self._pace(centre).write(now, tools.clock() - now)
+                sent += await tools.outputs.send(self.number, [board])
+            self._set_alarm()
+            await asyncio.gather(*sent)
 
     # Time ------------------------------------------------------------------------------------------------------
 
@@ -297,6 +319,10 @@ class Partition:
             pace = self._paces[centre] = Pace()
         return pace
 
+    @property
+    def _undue(self) -> list[str]:
+        return [centre for centre in self.engine.centres if centre not in self._due]
+
     def _board_due_at(self, centre: str) -> int:
         return self._pace(centre).due_at(catching_up=self.is_behind)
 
@@ -304,6 +330,6 @@ class Partition:
         """Wake for the next tick, board or append, if no slice does before."""
         if self._alarm is not None:
             self._alarm.cancel()
-        due = [self._ticked_at + TICK_EVERY, *map(self._board_due_at, self.engine.centres)]
+        due = [self._ticked_at + TICK_EVERY, *map(self._board_due_at, self._undue)]
         wait = max(0, min(due) - self.now) / SECOND
         self._alarm = asyncio.get_running_loop().call_later(wait, self._wake.set)

@@ -11,7 +11,7 @@ from schemas.codec import encode
 from schemas.events import Event
 from schemas.topics import EVENTS, PARTITIONS_DEFAULT
 from telephony.room import SimulationConfig, always_busy
-from telephony.simulator import Simulation
+from telephony.simulator import HANDLER_SNAPSHOT_EVERY, Simulation
 
 ROOMS = (
     "avon", "cheshire", "cumbria", "dorset", "essex", "kent",
@@ -35,9 +35,18 @@ def last_day(now: datetime) -> Iterator[Event]:
 
 
 def busy_rooms(started_at: datetime) -> list[Simulation]:
-    """All rooms at their busiest hour, open since `started_at`: together some 500 events a second."""
+    """All rooms at their busiest hour, open since about `started_at`: together some 500 events a second.
+
+    Their switches send what is large, each 30 seconds, one after the other, since no two were started at once.
+    """
     rooms = [
-        SimulationConfig(centre=centre, starts_at=started_at, scale=LIVE_SCALE, sick=LIVE_SICK) for centre in ROOMS
+        SimulationConfig(
+            centre=centre,
+            starts_at=started_at + number * timedelta(microseconds=HANDLER_SNAPSHOT_EVERY) / len(ROOMS),
+            scale=LIVE_SCALE,
+            sick=LIVE_SICK,
+        )
+        for number, centre in enumerate(ROOMS)
     ]
     return [Simulation(always_busy(room), seed) for seed, room in enumerate(rooms)]
 

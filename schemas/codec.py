@@ -158,7 +158,8 @@ def _depth(value: bytes) -> int:
     """How deep arrays and objects nest at most; brackets inside strings do not count."""
     if (opening := value.count(b"{") + value.count(b"[")) <= DEPTH_MAX:
         return opening
-    brackets = _STRING.sub(b"", value).translate(None, _NOT_BRACKETS)
+    outside = _STRING.sub(b"", value) if _BACKSLASH in value else b"".join(value.split(b'"')[::2])
+    brackets = outside.translate(None, _NOT_BRACKETS)
     return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
 
 
