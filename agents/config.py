@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import click
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agents.broker import Broker
+from agents.exits import Exit
 from schemas.moments import SECOND
 from schemas.topics import PARTITIONS_DEFAULT
 from stream.profile import Announce, Profile, QueueTarget
@@ -48,8 +49,18 @@ LimitedShare = Annotated[Share | None, BeforeValidator(_none)]
 LimitedSeconds = Annotated[Seconds | None, BeforeValidator(_none)]
 
 
+def _addresses(value: str) -> str:
+    for address in value.split(",") if value else ():
+        host, _, port = address.rpartition(":")
+        if not host or host != host.strip() or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise ValueError("should be HOST:PORT, or several of them with commas between")
+    return value
+
+
 class ConfigError(click.ClickException):
     """The settings cannot be used; the message lists every fault."""
+
+    exit_code = Exit.USAGE
 
 
 class Group(BaseModel):
@@ -59,7 +70,7 @@ class Group(BaseModel):
 class KafkaSettings(Group):
     """`bootstrap_servers` empty means this project's embedded broker."""
 
-    bootstrap_servers: str = ""
+    bootstrap_servers: Annotated[str, AfterValidator(_addresses)] = ""
     partitions: Annotated[int, Field(ge=1, le=1000)] = PARTITIONS_DEFAULT
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 10

@@ -1,6 +1,14 @@
-"""The command line `occ`: one module a command, loaded when it is asked for."""
+"""The command line `occ`: one module a command, loaded when it is asked for.
 
+Whatever goes wrong is one message and an exit code: 1 it failed, 2 it was called wrongly or the settings have faults,
+130 it was interrupted. The worker has more (agents.exits), and where a code means more its command says so.
+"""
+
+import os
+import sys
+from errno import EPIPE
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -28,6 +36,8 @@ COMMANDS = {
 }
 MODULES = {"import": "importing"}
 """Of the commands whose name can be no module's."""
+INTERRUPTED = 130
+"""As shells have it: 128 and the number of SIGINT."""
 
 
 class Commands(click.Group):
@@ -43,12 +53,43 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run with all three standard streams open."""
+        _fill_closed_streams()
+        return super().main(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a file or an address that cannot be used is said in words."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            raise SystemExit(INTERRUPTED) from None
+        except OSError as error:
+            if error.errno == EPIPE:
+                raise  # whoever read our output has enough: click ends quietly
+            why = error.strerror or str(error)
+            what = error.filename or "Reading or writing failed"
+            raise click.ClickException(f"{what}: {why}.") from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def _fill_closed_streams() -> None:
+    """Open the standard streams that are closed on nothing, so that no file of ours gets their number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done or stopped as asked, 1 failed, 2 called wrongly or faulty settings, 130 interrupted. "
+    "Some commands give them a meaning of their own; their --help says so.",
+)
 @click.version_option(package_name="occ-stream", prog_name="occ")
 def main() -> None:
     """See and steer a live call queue."""

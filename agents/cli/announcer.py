@@ -13,6 +13,7 @@ from agents.announcer import announce
 from agents.cli.bridge import Address
 from agents.cli.running import until_stopped
 from agents.cli.translate import centre_option, system_option
+from agents.cli.values import secret_in
 from agents.config import Settings, load
 from agents.lookout import Lookout, watched
 from telephony.asterisk_ari import AriDriver, Interface, ReplacedError
@@ -73,7 +74,7 @@ def command(
         return
     if secret_file is None:
         raise click.UsageError(f"--driver {driver} needs --secret-file.")
-    secret = secret_file.read_text().strip()
+    secret = secret_in(secret_file)
     if driver == "ami" and sounds is None:
         raise click.UsageError("--driver ami needs --sounds.")
     watch = Watch(Account(*_allowed(ami, plain_text), user, secret))
@@ -108,7 +109,10 @@ def _allowed(address: tuple[str, int], plain_text: bool) -> tuple[str, int]:
 
 
 def _allowed_url(url: str, plain_text: bool) -> str:
-    parsed = URL(url)
+    try:
+        parsed = URL(url)
+    except ValueError:
+        parsed = URL()
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.user or parsed.password:
         raise click.UsageError("--ari is an address such as http://127.0.0.1:8088, without user and password.")
     if parsed.scheme == "http" and not plain_text and not _is_here(parsed.host):

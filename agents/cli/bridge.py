@@ -9,6 +9,7 @@ import click
 from agents.bridge import hear_asterisk
 from agents.cli.running import until_stopped
 from agents.cli.translate import centre_option, system_option
+from agents.cli.values import secret_in
 from agents.config import load
 from agents.lookout import Lookout, watched
 from telephony.asterisk_bridge import Account, LoginRefusedError
@@ -80,7 +81,7 @@ def asterisk(
     async def hear() -> None:
         async with watched(settings.bridge, lookout, "OCC_BRIDGE__PORT"):
             await hear_asterisk(
-                Account(*ami, user, secret_file.read_text().strip()),
+                Account(*ami, user, secret_in(secret_file)),
                 settings.bootstrap_servers,
                 folder or settings.cache / "bridge" / centre / system,
                 centre=centre,

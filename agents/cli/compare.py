@@ -43,6 +43,8 @@ def command(
 
     One line a difference. The exit code is 0 when there is none, 1 when there are some, 2 when the files are no use.
     """
+    if start is not None and end is not None and start >= end:
+        raise click.UsageError("--from must be earlier than --to")
     profile = load().profile(any_centre=True)
     sets = [_read(file, profile) for file in (first, second)]
     as_of = max(accounts.newest for accounts in sets)
@@ -63,8 +65,11 @@ def _read(file: Path, profile: Profile) -> Accounts:
     accounts, reading = Accounts(profile), Reading()
     with Progress() as progress:
         arrivals = sorted_arrivals([file], reading, lambda read: progress.show("read", read))
-        for taken in accounts.take(arrivals):
-            progress.show("taken", taken)
+        try:
+            for taken in accounts.take(arrivals):
+                progress.show("taken", taken)
+        except OSError as error:
+            raise Unusable(f"{file} cannot be read: {error.strerror}.") from error
     for report in reading.reports:
         click.echo(report, err=True)
     if refused := reading.refused.total():

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 from rich.console import Console
 
+from agents.cli.values import FiniteRange
 from agents.config import load
 
 
@@ -13,7 +14,7 @@ from agents.config import load
 @click.option(
     "--for",
     "seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="End after so many seconds, and print what went through as one line of JSON.",
 )
 @click.option(

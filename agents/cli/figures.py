@@ -69,10 +69,13 @@ def command(
     if not reading.accepted:
         raise click.ClickException("no event was accepted; see the reasons above" if reading.refused else "no events")
     rows = history.rows(queue)
+    if not rows and queue is None:
+        click.echo("Nothing had happened yet at that moment.", err=True)
     if queue is not None and not rows:
         raise click.ClickException(f"no queue {queue!r} in these events; known: {', '.join(history.queues())}")
     if as_json:
         sys.stdout.buffer.write(orjson.dumps({"figures": rows}) + b"\n")
+        sys.stdout.buffer.flush()
     else:
         _print_table(rows)
 

@@ -9,6 +9,7 @@ import click
 from agents import clients
 from agents.cli.progress import Progress
 from agents.cli.running import until_stopped
+from agents.cli.values import FiniteRange
 from agents.config import load
 from agents.publish import FileFeed, Survey, shift_to, survey
 from agents.sending import require_events_topic, send_when_due, wall_clock
@@ -18,7 +19,7 @@ from agents.sending import require_events_topic, send_when_due, wall_clock
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="So many times the recorded pace  [default: 1]",
 )
 @click.option("--flat-out", is_flag=True, help="As fast as Kafka takes them.")

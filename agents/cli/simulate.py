@@ -13,6 +13,7 @@ from agents.cli.figures import Moment
 from agents.cli.progress import Progress
 from agents.cli.running import until_stopped
 from agents.cli.translate import centre_option
+from agents.cli.values import FiniteRange
 from agents.config import load
 from agents.live import run_live
 from agents.sending import require_events_topic
@@ -26,12 +27,12 @@ from telephony.simulator import Simulation
 @click.command(name="simulate")
 @click.option("--seed", default=1, show_default=True, help="Another seed is another day.")
 @click.option("--from", "start", type=Moment(), help="When it starts  [default: today 00:00 local; live: now]")
-@click.option("--hours", default=24.0, show_default=True, type=click.FloatRange(min=0, max=24 * 366, min_open=True))
+@click.option("--hours", default=24.0, show_default=True, type=FiniteRange(min=0, max=24 * 366, min_open=True))
 @click.option(
     "--rate",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0, max=100, min_open=True),
+    type=FiniteRange(min=0, max=100, min_open=True),
     help="So many times the callers and staff of a middle-sized force.",
 )
 @centre_option

@@ -29,8 +29,8 @@ PROGRESS_SECONDS = 2
 
 
 def _name(_: click.Context, parameter: click.Parameter, value: str) -> str:
-    if not usable_id(value):
-        raise click.BadParameter("a name has 1 to 100 bytes and no control characters.", param=parameter)
+    if not usable_id(value) or "/" in value:
+        raise click.BadParameter("a name has 1 to 100 bytes, no slash and no control characters.", param=parameter)
     return value
 
 
@@ -42,7 +42,9 @@ centre_option = click.option(
     callback=_name,
     help="The control room whose events these are.",
 )
-system_option = click.option("--system", default="pbx1", show_default=True, help="The name of its telephone system.")
+system_option = click.option(
+    "--system", default="pbx1", show_default=True, callback=_name, help="The name of its telephone system."
+)
 keys_option = click.option(
     "--keys",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -116,8 +118,8 @@ def asterisk_queue_log(file: BinaryIO, centre: str, system: str, zone: ZoneInfo 
     translator = queue_log.Translator(centre, system, pseudonyms(keys), zone=zone)
     said = _print(log_events(translator, file))
     name_log_faults(translator)
-    if not said and not any(translator.skipped.values()):
-        raise click.ClickException("There is not one row in this file.")
+    if not said and translator.skipped["malformed"] == sum(translator.skipped.values()):
+        raise click.ClickException("There is not one row in this file that can be used.")
     _sum_up(said, "rows", translator.skipped)
 
 

@@ -1,6 +1,7 @@
 """`occ worker`: runs the stream worker."""
 
 import asyncio
+import socket
 from typing import NoReturn
 
 import click
@@ -22,6 +23,7 @@ def command(verbose: bool) -> NoReturn:
     """
     settings = config.load()
     settings.profile()
+    _require_free(settings.web.host, settings.web.port)
     found = asyncio.run(topics.inspect(settings.bootstrap_servers, settings.kafka.partitions))
     wrong = [sentence for topic in found for sentence in topic.differences]
     wrong += [f"{topic.name} is missing: create the topics with `occ topics create`." for topic in found
@@ -34,3 +36,13 @@ def command(verbose: bool) -> NoReturn:
     worker.run(
         app.create_app(settings, partitions=partitions), watchdog_seconds=settings.watchdog_seconds, verbose=verbose
     )
+
+
+def _require_free(host: str, port: int) -> None:
+    """Say it in a sentence when the port of /metrics and /health is taken. Raises ClickException."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen on {host}, port {port}: {error.strerror}. Another worker? Set OCC_WEB__PORT."
+        ) from None

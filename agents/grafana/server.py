@@ -199,6 +199,8 @@ def _secret(path: Path) -> str:
         secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise GrafanaError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise GrafanaError(f"{path} is not text.") from None
     if not secret:
         raise GrafanaError(f"{path} is empty.")
     return secret

@@ -116,7 +116,7 @@ def test_queue_log_of_a_database_has_local_times_and_the_lines_at_fault_are_name
     assert b"line 2 has fewer than 5 fields" in run.stderr
 
     zoneless = queue_log("-", text=text)
-    assert (zoneless.returncode, zoneless.stdout) == (0, b"")
+    assert (zoneless.returncode, zoneless.stdout) == (1, b"")
     assert b"line 1 has a local time, and no time zone was given (--timezone)" in zoneless.stderr
 
     nowhere = queue_log("-", "--timezone", "Worcester", text=text)
