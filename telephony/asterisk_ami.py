@@ -28,7 +28,7 @@ from telephony.origins import NOWHERE, Classifier
 from telephony.pseudonyms import Pseudonyms
 from telephony.reading import MalformedError, Reading, usable_id
 from telephony.switch_channels import Channel, Memory, Visit, When
-from telephony.switch_events import SERVICES, Incoming
+from telephony.switch_events import Incoming
 from telephony.translating import LISTED_TOLERANCE, SwitchTranslator, UnrelatedError
 
 SHUTDOWN_GRACE = 15 * SECOND  # how long a stopping Asterisk waits for its channels
@@ -81,11 +81,10 @@ class Translator(SwitchTranslator):
         system: str,
         pseudonyms: Pseudonyms,
         *,
-        services: Mapping[str, str] = SERVICES,
         origins: Classifier = NOWHERE,
         memory: Memory | None = None,
     ) -> None:
-        super().__init__(centre, system, pseudonyms, services=services, origins=origins, memory=memory)
+        super().__init__(centre, system, pseudonyms, origins=origins, memory=memory)
         self._system = system
         self._members = Members()
         self._listing = _Listing()

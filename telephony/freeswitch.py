@@ -24,7 +24,7 @@ from telephony.origins import NOWHERE, Classifier
 from telephony.pseudonyms import Pseudonyms
 from telephony.reading import MalformedError, Reading, epoch_micros, usable_id
 from telephony.switch_channels import Channel, Memory, Visit, When
-from telephony.switch_events import SERVICES, Incoming
+from telephony.switch_events import Incoming
 from telephony.translating import SwitchTranslator, UnrelatedError
 
 END_GRACE = 15 * SECOND  # how long after a channel is gone the end of its visit may still come
@@ -56,11 +56,10 @@ class Translator(SwitchTranslator):
         system: str,
         pseudonyms: Pseudonyms,
         *,
-        services: Mapping[str, str] = SERVICES,
         origins: Classifier = NOWHERE,
         memory: Memory | None = None,
     ) -> None:
-        super().__init__(centre, system, pseudonyms, services=services, origins=origins, memory=memory)
+        super().__init__(centre, system, pseudonyms, origins=origins, memory=memory)
         self._agents = Agents()
         self._connecting: dict[str, tuple[str, str]] = {}
         self._counts: dict[str, int] = {}

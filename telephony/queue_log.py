@@ -31,7 +31,7 @@ from telephony.pseudonyms import Pseudonyms, caller_state, e164
 from telephony.queue_log_rows import Fault, Row, Rows
 from telephony.reading import usable_id
 from telephony.switch_channels import Channel, Visit, When
-from telephony.switch_events import SERVICES, Events, Incoming
+from telephony.switch_events import Events, Incoming
 
 CHANNELS_MAX = 20_000
 FAULTS_MAX = 10
@@ -101,7 +101,7 @@ class Translator:
 
     def __init__(self, centre: str, system: str, pseudonyms: Pseudonyms, *, zone: ZoneInfo | None = None) -> None:
         self._system = system
-        self._events = Events(centre, f"{system}-queue-log", pseudonyms, SERVICES, NOWHERE)
+        self._events = Events(centre, f"{system}-queue-log", pseudonyms, NOWHERE)
         self._rows = Rows(zone)
         self._channels: dict[str, Channel] = {}
         """By the time of their last row, the latest last."""

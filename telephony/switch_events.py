@@ -59,6 +59,7 @@ from telephony.switch_channels import Visit, When
 
 PART_SIZE = 500  # waiting visits in one part of a snapshot: under 256 kB with the longest ids
 SERVICES: Mapping[str, str] = {"999": "999", "112": "999", "101": "101"}
+"""By extension or queue; every other one is `OTHER_SERVICE`."""
 OTHER_SERVICE = "101"
 Arrived = Literal["diverted", "offered", "offered-before"]
 
@@ -85,20 +86,12 @@ class Standing:
 
 
 class Events:
-    """`services` says which service an extension is; every other one is `OTHER_SERVICE`."""
+    """Of one switch; `origins` says where its calls come from."""
 
-    def __init__(
-        self,
-        centre: str,
-        system: str,
-        pseudonyms: Pseudonyms,
-        services: Mapping[str, str],
-        origins: Classifier,
-    ) -> None:
+    def __init__(self, centre: str, system: str, pseudonyms: Pseudonyms, origins: Classifier) -> None:
         self._centre = centre
         self._source = f"//{centre}/{system}"
         self._pseudonyms = pseudonyms
-        self._services = services
         self._origins = origins
 
     def offered(self, call: str, what: Arrived, when: When, incoming: Incoming) -> Event:
@@ -111,13 +104,13 @@ class Events:
             centre=self._centre,
             time_quality=when.quality,
             call=call,
-            service=self._services.get(dialled) or self._services.get(incoming.queue) or OTHER_SERVICE,
+            service=SERVICES.get(dialled) or SERVICES.get(incoming.queue) or OTHER_SERVICE,
             channel="voice",
             origin=place.origin,
             site=place.site,
             department=place.department,
             # An extension nobody declared may be a private number that somebody dials outwards.
-            dialled=dialled if dialled in self._services else None,
+            dialled=dialled if dialled in SERVICES else None,
             language=incoming.language,
             caller_tokens=caller.tokens or None,
             caller_state=caller.state,

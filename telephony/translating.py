@@ -16,7 +16,7 @@ from telephony.origins import NOWHERE, Classifier
 from telephony.pseudonyms import Pseudonyms
 from telephony.reading import MalformedError
 from telephony.switch_channels import Channel, Memory, Visit, When
-from telephony.switch_events import SERVICES, Events
+from telephony.switch_events import Events
 
 CHANNELS_MAX = 10_000
 LISTED_TOLERANCE = 3 * SECOND  # listings count waits in whole seconds
@@ -53,11 +53,10 @@ class SwitchTranslator(ABC):
         system: str,
         pseudonyms: Pseudonyms,
         *,
-        services: Mapping[str, str] = SERVICES,
         origins: Classifier = NOWHERE,
         memory: Memory | None = None,
     ) -> None:
-        self._events = Events(centre, system, pseudonyms, services, origins)
+        self._events = Events(centre, system, pseudonyms, origins)
         self._pseudonyms = pseudonyms
         self.memory = memory or Memory()
         self.events_seen = 0

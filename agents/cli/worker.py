@@ -1,6 +1,7 @@
 """`occ worker`: runs the stream worker."""
 
 import asyncio
+import os
 import socket
 from typing import NoReturn
 
@@ -43,6 +44,7 @@ def _require_free(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise click.ClickException(
-            f"Cannot listen on {host}, port {port}: {error.strerror}. Another worker? Set OCC_WEB__PORT."
+            f"Cannot listen on {host}, port {port}: {why}. Another worker? Set OCC_WEB__PORT."
         ) from None
