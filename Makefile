@@ -2,10 +2,8 @@ BIN := .venv/bin
 READY := .venv/ready
 # 3.11 first: it is what the project is tested and measured on.
 PYTHONS := python3.11 python3.12 python3.13 python3
-COMPUTE := tests/unit tests/property tests/contract tests/simulation
-# All others have servers, and wait more than they compute.
-SERVERS := $(addprefix --ignore=,$(COMPUTE))
-SERVERS_AT_ONCE := 4
+# More than there are cores, since many tests wait.
+TESTED_AT_ONCE := 4
 
 .PHONY: help setup demo test check bench pbx prompts
 
@@ -17,12 +15,12 @@ setup: $(READY) ## Put everything into .venv, occ included
 demo: setup ## Show the whole system live; FOR=30 ends it after 30 seconds; PBX=1: real calls on a real Asterisk
 	@$(BIN)/occ demo $(if $(PBX),--pbx) $(if $(FOR),--for $(FOR))
 
-test: check ## Check, then run all tests: those that only compute, those with servers, those that need quiet
-	@deploy/asterisk/build .cache/asterisk >/dev/null 2>&1 & \
-	failed=; \
-	$(BIN)/pytest --numprocesses auto --dist loadscope $(COMPUTE) || failed=1; \
-	$(BIN)/pytest --numprocesses $(SERVERS_AT_ONCE) --dist loadfile --no-loadscope-reorder -m 'not alone' $(SERVERS) || failed=1; \
-	$(BIN)/pytest -m alone $(SERVERS) || failed=1; \
+test: ## Check, then run all tests, and those that measure times once it is quiet
+	@deploy/asterisk/build .cache/asterisk >/dev/null 2>&1 &
+	@$(MAKE) --no-print-directory check
+	@failed=; \
+	$(BIN)/pytest --numprocesses $(TESTED_AT_ONCE) --dist loadfile --no-loadscope-reorder -m 'not alone' || failed=1; \
+	$(BIN)/pytest -m alone || failed=1; \
 	[ -z "$$failed" ]
 
 check: setup ## Lint, types, direction of imports, generated files
@@ -64,8 +62,8 @@ $(READY): pyproject.toml requirements.lock bootstrap.lock
 	}; \
 	if ! usable >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo 'Installing python3-venv' >&2; \
-	  apt-get -qq update && \
-	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv >/dev/null; \
+	  DEBIAN_FRONTEND=noninteractive flock /var/lib/dpkg sh -c \
+	    'apt-get -qq update && apt-get -qq install --no-install-recommends python3-venv >/dev/null'; \
 	fi; \
 	python=$$(usable) || { \
 	  echo 'No usable Python: 3.11 or newer is needed, with its module venv.' >&2; \

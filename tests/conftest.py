@@ -8,11 +8,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from agents.broker import Broker
 
+COMPUTING = {"contract", "property", "simulation", "unit"}
+"""The folders of tests that wait for nothing."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with a long test come first, so that the last one to end has begun early."""
+    """Files with a long test come first, so that the last one to end has begun early; what only computes fills in."""
     long = {item.path for item in items if item.get_closest_marker("long")}
-    items.sort(key=lambda item: item.path not in long)
+    items.sort(key=lambda item: (item.path not in long, item.path.parent.name in COMPUTING))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -49,6 +50,14 @@ async def eventually(is_so: Callable[[], Any], what: str, seconds: float = PATIE
         await asyncio.sleep(0.05)
 
 
+@dataclass(slots=True)
+class Boards:
+    """The newest board of each room, and the epoch of who wrote last."""
+
+    epoch: int = -1
+    newest: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
 class Crew:
     """A broker, its topics and workers on it; all of them gone at the end."""
 
@@ -58,6 +67,9 @@ class Crew:
         self.broker = Broker(folder / "kafka")
         self.workers: list[subprocess.Popen[bytes]] = []
         self._ports: list[int] = []
+        self._read_to: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._logs = [(Fold(), dict[int, StateRecord]()) for _ in range(partitions)]
+        self._boards = [Boards() for _ in range(partitions)]
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.broker.start)
@@ -144,10 +156,18 @@ class Crew:
         first, end = await self.reader.bounds(topic, partition)
         return [record async for batch in self.reader.records(topic, partition, first, end) for record in batch]
 
+    async def _new_records(self, topic: str, partition: int) -> list[Record]:
+        """Those since the last time: who looks again and again would read the same ones ever more often."""
+        first, end = await self.reader.bounds(topic, partition)
+        start = max(first, self._read_to[topic, partition])
+        found = [record async for batch in self.reader.records(topic, partition, start, end) for record in batch]
+        self._read_to[topic, partition] = end
+        return found
+
     async def log_says(self, partition: int) -> tuple[Fold, dict[int, StateRecord]]:
         """The fold of the state log, and its records that count by offset."""
-        fold, counting = Fold(), {}
-        for record in await self.records(STATE.name, partition):
+        fold, counting = self._logs[partition]
+        for record in await self._new_records(STATE.name, partition):
             assert record.value is not None
             state = msgspec.json.decode(record.value, type=StateRecord)
             if state.epoch is None or state.epoch >= fold.epoch:
@@ -187,14 +207,13 @@ class Crew:
 
     async def boards(self, partition: int) -> dict[str, dict[str, Any]]:
         """The newest board of each room, epochs heeded."""
-        newest: dict[str, dict[str, Any]] = {}
-        epoch = -1
-        for record in await self.records(BOARD.name, partition):
+        boards = self._boards[partition]
+        for record in await self._new_records(BOARD.name, partition):
             board = orjson.loads(record.value or b"")
-            if board["epoch"] >= epoch:
-                epoch = board["epoch"]
-                newest[board["centre"]] = board
-        return newest
+            if board["epoch"] >= boards.epoch:
+                boards.epoch = board["epoch"]
+                boards.newest[board["centre"]] = board
+        return boards.newest
 
     async def check(self) -> Mapping[str, int]:
         """The final boards equal a plain fold of the same events; commands are exact. Returns counts."""
