@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from agents.ports import free_ports
+from agents.ports import free_block, let_go
 from agents.switch import ENDS_WITH_US, Switch
 
 ENDLESS = 60_000
@@ -33,7 +33,8 @@ class Phones:
     def __init__(self, switch: Switch, folder: Path) -> None:
         self._switch = switch
         self._folder = folder
-        self._running: list[asyncio.subprocess.Process] = []
+        self._running: dict[asyncio.subprocess.Process, range] = {}
+        """Each with the ports it was given."""
         self._made = 0
         self._scenarios: dict[str, Path] = {}
 
@@ -58,7 +59,7 @@ class Phones:
         """
         scenario = _cancels(hang_up_after) if cancels else _rings(hang_up_after, diverted_from, says)
         options = ["-s", exten, "-m", str(calls), "-r", str(rate), "-key", "number", number, *_echo(echoes)]
-        return await self._start(scenario, address, free_ports(1)[0], *options)
+        return await self._start(scenario, address, None, *options)
 
     async def listeners(self, exten: str, callers: Sequence[tuple[str, int]]) -> asyncio.subprocess.Process:
         """All ring `exten`, each from a number and with an ear at a port, and stay on the line."""
@@ -66,7 +67,7 @@ class Phones:
         listed.write_text("SEQUENTIAL\n" + "".join(f"{number};{port}\n" for number, port in callers))
         scenario = _rings(ENDLESS).replace("[number]", "[field0]").replace("[media_port]", "[field1]")
         options = ["-s", exten, "-m", str(len(callers)), "-r", "40", "-inf", str(listed)]
-        return await self._start(scenario, "127.0.0.1", free_ports(1)[0], *options)
+        return await self._start(scenario, "127.0.0.1", None, *options)
 
     async def handler(
         self,
@@ -86,19 +87,25 @@ class Phones:
         return await self._start(scenario, "127.0.0.1", self._switch.handlers[name], *_echo(echoes))
 
     async def hang_up(self) -> None:
-        for phone in self._running:
+        while self._running:
+            phone, ports = self._running.popitem()
             if phone.returncode is None:
                 phone.kill()
             await phone.wait()
+            let_go(ports)
 
-    async def _start(self, scenario: str, address: str, port: int, *options: str) -> asyncio.subprocess.Process:
-        self._running = [phone for phone in self._running if phone.returncode is None]
+    async def _start(
+        self, scenario: str, address: str, port: int | None, *options: str
+    ) -> asyncio.subprocess.Process:
+        for ended in [phone for phone in self._running if phone.returncode is not None]:
+            let_go(self._running.pop(ended))
         self._made += 1
         errors = self._folder / f"telephone-{self._made}.err"
-        media = free_ports(1)[0]
+        ports = free_block(4)
+        signalling, media, *_ = ports  # and the second after that of audio is for pictures
         phone = await asyncio.create_subprocess_exec(
             *(*ENDS_WITH_US, "sipp", f"127.0.0.1:{self._switch.sip}", "-sf", self._file(scenario)),
-            *("-i", address, "-p", str(port)),
+            *("-i", address, "-p", str(port or signalling)),
             *("-mi", address, "-mp", str(media), "-nostdin", "-trace_err", "-error_file", errors),
             *options,
             stdin=subprocess.DEVNULL,
@@ -106,7 +113,7 @@ class Phones:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._running.append(phone)
+        self._running[phone] = ports
         return phone
 
     def _file(self, scenario: str) -> Path:

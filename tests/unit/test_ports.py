@@ -32,3 +32,15 @@ def test_a_port_on_which_somebody_listens_is_not_chosen(monkeypatch: pytest.Monk
         monkeypatch.setattr(ports, "PORTS", range(taken, taken + 1))
         with pytest.raises(OSError, match="no 1 free ports"):
             ports.free_ports(1)
+
+
+def test_a_row_of_ports_is_free_throughout_and_can_be_let_go(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ports, "PORTS", range(19_010, 19_018))
+    with socket.socket(type=socket.SOCK_DGRAM) as telephone:
+        telephone.bind((HOST, 19_012))
+        block = ports.free_block(4)
+        assert set(block) <= {19_013, 19_014, 19_015, 19_016, 19_017}
+        with pytest.raises(OSError, match="no 4 free ports in a row"):
+            ports.free_block(4)
+        ports.let_go(block)
+        assert len(ports.free_block(4)) == 4
