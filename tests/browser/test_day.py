@@ -11,6 +11,7 @@ from tests.wallboard.served import Served
 HOURS = 24
 SETTLED_HOURS = 2
 BOARD_SECONDS = 20
+"""More than 15: each time the feed is late before it is live again."""
 HEAP_GROWTH_MAX = 1_000_000
 """Bytes, over 22 hours: one board a minute that stayed would be 50 times as many."""
 NODES_GROWTH_MAX = 1.1
