@@ -5,6 +5,7 @@ The tests of a file share a Chromium, and with it the event loop.
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ from tests.wallboard.served import Served
 from wallboard.door import Door
 
 Open = Callable[..., Awaitable[Page]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--renew-pictures", action="store_true", help="take the pictures that views are compared with anew"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,11 +56,17 @@ async def wall() -> AsyncIterator[Served]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def chromium_flags() -> list[str]:
+    """With which the Chromium of a file is started besides."""
+    return []
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(chromium_flags: list[str]) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         path = require("chromium", "chromium")
-        chromium = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        chromium = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *chromium_flags])
         yield chromium
         await chromium.close()
 
@@ -70,11 +83,16 @@ async def browser(chromium: Browser) -> AsyncIterator[Browser]:
 async def opened(browser: Browser, wall: Served) -> Open:
     """`await opened(view="supervisor", size=(1280, 720))` opens the page with these settings; no error may occur.
 
-    `script` runs in it before the page's own do.
+    `script` runs in it before the page's own do. Its clock stands still at `at`, where that is given.
     """
 
     async def open_page(
-        *, size: tuple[int, int] = (1920, 1080), motion: str = "no-preference", script: str = "", **kept: Any
+        *,
+        size: tuple[int, int] = (1920, 1080),
+        motion: str = "no-preference",
+        script: str = "",
+        at: datetime | None = None,
+        **kept: Any,
     ) -> Page:
         context = await browser.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -85,6 +103,8 @@ async def opened(browser: Browser, wall: Served) -> Open:
         )
         await context.add_init_script(script)
         page = await context.new_page()
+        if at is not None:
+            await page.clock.set_fixed_time(at)
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         await page.goto(wall.url)
         return page

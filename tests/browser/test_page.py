@@ -17,6 +17,8 @@ from wallboard.door import Door
 
 STATIC = Path(__file__).parents[2] / "wallboard" / "static"
 SIZES = [(1280, 720), (1920, 1080), (2560, 1440), (3840, 2160), (390, 844), (768, 1024)]
+WIDE = 900
+"""Pixels: narrower pages scroll, as on a telephone."""
 WEIGHT_MAX = 150_000
 
 
@@ -33,7 +35,7 @@ async def test_figures_on_screen_are_those_of_the_board(opened: Open, wall: Serv
         await expect(values.nth(0)).to_have_text(str(queue["waiting"]))
         level = figures["service_level"]
         await expect(values.nth(2)).to_have_text(
-            re.compile("no data" if level is None else rf"^{level * 100:.0f} %|>99")
+            re.compile("no data" if level is None else rf"^{level * 100:.0f}\s%|>99")
         )
         await expect(values.nth(5)).to_have_text(str(queue["windows"]["today"]["queued"]))
 
@@ -111,6 +113,21 @@ async def test_hostile_names_are_only_names(opened: Open, wall: Served, boards: 
     assert await page.locator("main img, main script").count() == 0
 
 
+async def nothing_overflows(page: Page, *, scrolls: bool) -> None:
+    """The page is as wide as the screen, and as high unless it `scrolls`; no name, word or value is cut off."""
+    wide, high = await page.evaluate(
+        "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
+    )
+    assert wide <= 0
+    assert high <= 0 or scrolls
+    cut = await page.evaluate(
+        "[...document.querySelectorAll('.top, .verdict, .queue, h2, h3')].filter("
+        "each => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right + 1 "
+        "|| each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0).map(each => each.outerHTML)"
+    )
+    assert cut == []
+
+
 @pytest.mark.parametrize("language", ["en", "cy"])
 @pytest.mark.parametrize("view", ["room", "supervisor", "queue/west-mercia/101"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -121,17 +138,37 @@ async def test_nothing_overflows(
     announce(wall.hub)
     page = await opened(size=size, view=view, language=language)
     await page.wait_for_selector(".spark path", state="attached")
-    wide, high = await page.evaluate(
-        "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
-    )
-    assert wide <= 0
-    assert high <= 0 or size[0] < 900 or view == "supervisor"
-    cut = await page.evaluate(
-        "[...document.querySelectorAll('.top, .verdict, .queue, h2, h3')].filter("
-        "each => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right + 1 "
-        "|| each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0).map(each => each.outerHTML)"
-    )
-    assert cut == []
+    await nothing_overflows(page, scrolls=size[0] < WIDE or view == "supervisor")
+
+
+@pytest.mark.parametrize("age", [1, 20, 40])
+@pytest.mark.parametrize("view", ["room", "queue/west-mercia/101"])
+async def test_what_is_wrong_is_said_where_nobody_scrolls(
+    opened: Open, wall: Served, boards: list[Board], view: str, age: float
+) -> None:
+    wall.hub.take(now_of(boards[-1], age=age))
+    page = await opened(size=SIZES[0], view=view, language="cy")
+    wall.hub.hears("lost")
+    await expect(page.locator("#trouble")).to_be_visible()
+    await nothing_overflows(page, scrolls=False)
+
+
+@pytest.mark.parametrize("view", ["room", "supervisor", "queue"])
+@pytest.mark.parametrize("size", [SIZES[0], (390, 844)], ids=str)
+async def test_names_and_waits_without_end_push_nothing_away(
+    opened: Open, wall: Served, boards: list[Board], view: str, size: tuple[int, int]
+) -> None:
+    board = json.loads(json.dumps(boards[-1]))
+    for queue, name in zip(
+        board["queues"], ("x" * 200, "a sentence " * 20, "\u202eesrever", "\u0639\u0631\u0628"), strict=False
+    ):
+        queue["queue"] = name
+        queue |= {"waiting": 123_456, "oldest_wait_seconds": 200_000.0}
+        queue["windows"]["15m"]["average_speed_of_answer"] = 400_000.0
+    wall.hub.take(now_of(board, centre="y" * 100))
+    page = await opened(size=size, view=view)
+    await expect(page.locator(".value").first).to_have_text("123456")
+    await nothing_overflows(page, scrolls=size[0] < WIDE or view == "supervisor")
 
 
 @pytest.mark.parametrize("view", ["room", "supervisor", "queue/west-mercia/101"])

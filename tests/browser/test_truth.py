@@ -28,17 +28,20 @@ DRAWN_EVERY = 0.5
 CLOCKS = 0.1
 LINE_SHOWN = 10
 READ = """
-  (root) => ({
-    as_of: root.dataset.asOf,
-    now: Date.now(),
-    rows: Object.fromEntries([...root.querySelectorAll('tbody tr:has(.queue), .tiles')].map((row) => [
-      row.querySelector('.queue')?.textContent ?? root.querySelector('h2').textContent.split(' · ')[0],
-      Object.fromEntries([...row.querySelectorAll('[data-figure]')].map((cell) => [
-        cell.dataset.figure, [cell.querySelector('.value').textContent, cell.querySelector('.note').textContent],
+  (root) => {
+    const text = (node) => node.textContent.replaceAll('\\u00a0', ' ');
+    return {
+      as_of: root.dataset.asOf,
+      now: Date.now(),
+      rows: Object.fromEntries([...root.querySelectorAll('tbody tr:has(.queue), .tiles')].map((row) => [
+        row.querySelector('.queue')?.textContent ?? root.querySelector('h2').textContent.split(' · ')[0],
+        Object.fromEntries([...row.querySelectorAll('[data-figure]')].map((cell) => [
+          cell.dataset.figure, [text(cell.querySelector('.value')), text(cell.querySelector('.note'))],
+        ])),
       ])),
-    ])),
-    line: [...root.querySelectorAll('.line tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent)),
-  })
+      line: [...root.querySelectorAll('.line tbody tr')].map((row) => [...row.cells].map(text)),
+    };
+  }
 """
 
 
@@ -124,7 +127,7 @@ def expected(queue: dict[str, Any]) -> dict[str, tuple[str, str]]:
     aside, bad = queue["callbacks_waiting"], target["abandonment_bad"]
     within = f"target {share(target['service_level'])} within {seconds(target['threshold_seconds'])}"
     return {
-        "waiting": (str(queue["waiting"]), f"+ {aside} call-backs" if aside else ""),
+        "waiting": (str(queue["waiting"]), f"+ {aside} call-back{'s' * (aside > 1)}" if aside else ""),
         "service_level": (share(now["service_level"]), within),
         "abandoned": (share(now["abandonment_rate"]), "" if bad is None else f"limit {share(bad)}"),
         "asa": (seconds(now["average_speed_of_answer"]), f"9 of 10 within {seconds(now['wait_p90'])}"),

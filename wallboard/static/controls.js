@@ -17,11 +17,11 @@ export function showControls(node, session, onChange) {
     language: LANGUAGES,
   };
   const labels = { view: word('view'), theme: word('theme'), size: word('text_size'), language: word('language') };
-  const sound = element('label', {}, element('input', { type: 'checkbox', id: 'choose-sound' }), ` ${word('sound')}`);
+  const sound = element('label', {}, element('input', { type: 'checkbox', id: 'choose-sound' }), word('sound'));
   const out = session.user ? element('button', { type: 'button', id: 'log-out' }, word('log_out')) : null;
   const chooser = ([name, texts]) => {
     const offered = Object.entries(texts).map(([value, text]) => element('option', { value }, text));
-    return element('label', {}, `${labels[name]} `, element('select', { id: `choose-${name}` }, ...offered));
+    return element('label', {}, labels[name], element('select', { id: `choose-${name}` }, ...offered));
   };
   fill(node, [...Object.entries(options).map(chooser), sound, out]);
   for (const box of node.querySelectorAll('select, input')) {

@@ -17,7 +17,7 @@ export const FIGURES = [
     formula: { en: 'now · joined and not left', cy: 'nawr · wedi ymuno a heb adael' },
     about: { en: 'Visits that joined the queue and have not left it.', cy: 'Ymweliadau a ymunodd â’r ciw ac sydd heb ei adael.' },
     value: (queue) => String(queue.waiting),
-    note: (queue) => (queue.callbacks_waiting ? `+ ${queue.callbacks_waiting} ${word('callbacks')}` : ''),
+    note: (queue) => (queue.callbacks_waiting ? `+ ${word('callbacks', { count: queue.callbacks_waiting })}` : ''),
     trend: 'waiting',
   },
   {
@@ -40,10 +40,10 @@ export const FIGURES = [
   {
     key: 'service_level',
     name: { en: 'In target', cy: 'O fewn y targed' },
-    formula: { en: '15 min · answered in time ÷ all due by now', cy: '15 mun · atebwyd mewn pryd ÷ pawb a oedd yn ddyledus' },
+    formula: { en: '15 min · answered in time ÷ all due by now', cy: '15 mun · atebwyd mewn pryd ÷ pawb i’w hateb erbyn hyn' },
     about: {
       en: 'Answered within the target time, divided by those and all who waited longer, gave up after the short limit, or timed out. Who waits too long already counts as missed.',
-      cy: 'Atebwyd o fewn yr amser targed, wedi’i rannu â’r rheini a phawb a arhosodd yn hwy, a roddodd y gorau ar ôl y terfyn byr, neu a ddaeth i ben eu hamser. Mae pwy bynnag sy’n aros yn rhy hir eisoes yn cyfrif fel methiant.',
+      cy: 'Y rhai a atebwyd o fewn yr amser targed, wedi’u rhannu â’r rheini a phawb a arhosodd yn hwy, a roddodd y gorau iddi ar ôl y terfyn byr, neu y daeth eu hamser i ben. Mae pwy bynnag sy’n aros yn rhy hir eisoes yn cyfrif fel methiant.',
     },
     value: (queue) => share(queue.windows['15m'].service_level),
     note: ({ target }) => `${word('target')} ${share(target.service_level)} ${word('within')} ${seconds(target.threshold_seconds)}`,
@@ -53,11 +53,11 @@ export const FIGURES = [
   },
   {
     key: 'abandoned',
-    name: { en: 'Abandoned', cy: 'Wedi rhoi’r gorau' },
-    formula: { en: '15 min · gave up ÷ answered, gave up, timed out', cy: '15 mun · rhoi’r gorau ÷ atebwyd, rhoi’r gorau, dod i ben' },
+    name: { en: 'Abandoned', cy: 'Rhoi’r gorau iddi' },
+    formula: { en: '15 min · gave up ÷ answered, gave up, timed out', cy: '15 mun · rhoi’r gorau iddi ÷ ateb, rhoi’r gorau iddi, amser ar ben' },
     about: {
       en: 'Abandoned, divided by answered, abandoned and timed out. Short abandons are left out.',
-      cy: 'Rhoddwyd y gorau, wedi’i rannu â’r rhai a atebwyd, a roddodd y gorau ac a ddaeth i ben eu hamser. Gadewir rhai byr allan.',
+      cy: 'Y rhai a roddodd y gorau iddi, wedi’u rhannu â’r rhai a atebwyd, a roddodd y gorau iddi neu y daeth eu hamser i ben. Ni chyfrifir y rhai a roddodd y gorau iddi’n fuan.',
     },
     value: (queue) => share(queue.windows['15m'].abandonment_rate),
     note: ({ target }) => (target.abandonment_bad === null ? '' : `${word('limit')} ${share(target.abandonment_bad)}`),
@@ -68,10 +68,10 @@ export const FIGURES = [
   {
     key: 'asa',
     name: { en: 'Speed of answer', cy: 'Cyflymder ateb' },
-    formula: { en: '15 min · waits of the answered ÷ answered', cy: '15 mun · arosiadau’r rhai a atebwyd ÷ atebwyd' },
+    formula: { en: '15 min · waits of the answered ÷ answered', cy: '15 mun · arosiadau’r rhai a atebwyd ÷ eu nifer' },
     about: {
       en: 'The mean wait of those who were answered. Those who were not are not in it. Beside it what nine of ten waited at most, whatever became of them.',
-      cy: 'Arhosiad cymedrig y rhai a atebwyd. Nid yw’r rhai na chafodd ateb ynddo. Wrth ei ymyl, yr hiraf yr arhosodd naw o bob deg, beth bynnag a ddigwyddodd iddynt.',
+      cy: 'Arhosiad cymedrig y rhai a atebwyd. Nid yw’n cynnwys y rhai na chafodd ateb. Wrth ei ymyl, yr hiraf yr arhosodd naw o bob deg, beth bynnag a ddigwyddodd iddynt.',
     },
     value: (queue) => seconds(queue.windows['15m'].average_speed_of_answer),
     note: (queue) => `${word('nine_of_ten')} ${seconds(queue.windows['15m'].wait_p90)}`,
@@ -80,10 +80,10 @@ export const FIGURES = [
   {
     key: 'today',
     name: { en: 'Today', cy: 'Heddiw' },
-    formula: { en: 'since midnight · joined; trend: joined in 15 min', cy: 'ers hanner nos · ymunodd; tuedd: mewn 15 mun' },
+    formula: { en: 'since midnight · joined; trend: joined in 15 min', cy: 'ers hanner nos · wedi ymuno; tuedd: mewn 15 mun' },
     about: {
       en: 'Visits that joined since midnight, and how many of those due were answered in time. The trend is of those who joined in the 15 minutes before.',
-      cy: 'Ymweliadau a ymunodd ers hanner nos, a faint o’r rhai dyledus a atebwyd mewn pryd. Mae’r duedd o’r rhai a ymunodd yn y 15 munud blaenorol.',
+      cy: 'Ymweliadau a ymunodd ers hanner nos, a faint o’r rhai oedd i’w hateb a atebwyd mewn pryd. Mae’r duedd yn dangos y rhai a ymunodd yn y 15 munud blaenorol.',
     },
     value: (queue) => String(queue.windows.today.queued),
     note: (queue) => `${share(queue.windows.today.service_level)} ${word('in_target')}`,
@@ -94,7 +94,7 @@ export const FIGURES = [
 export const ROOM_FIGURES = [
   {
     key: 'ring_backs',
-    name: { en: 'Ring-backs due', cy: 'Galwadau’n ôl sy’n ddyledus' },
+    name: { en: 'Ring-backs due', cy: 'Galwadau’n ôl i’w gwneud' },
     value: ({ ring_backs_due: due }) => String(due.count),
     note: ({ ring_backs_due: due }) => (due.oldest_age_seconds === null ? '' : `${word('oldest')} ${seconds(due.oldest_age_seconds)}`),
   },

@@ -21,6 +21,7 @@ const CENTRES_MS = 10_000;
 const HISTORY_MS = 60_000;
 const START_AGAIN_MS = 2_000;
 const ROWS_MIN = 6;
+const BANNER_ROWS = 0.4;
 
 const at = (id) => document.getElementById(id);
 const verdicts = new Map(); // by control room, kept from view to view
@@ -46,6 +47,7 @@ async function start() {
   if (session.login && !session.user) return showLogin(at('rooms'), () => location.reload());
   addEventListener('hashchange', navigate);
   await look();
+  tick();
   setInterval(look, CENTRES_MS);
   setInterval(trends, HISTORY_MS);
   setInterval(tick, LOOK_MS);
@@ -128,6 +130,7 @@ function drawDue() {
   const centres = [...due];
   due.clear();
   for (const centre of centres) draw(centre);
+  rows();
 }
 
 function draw(centre) {
@@ -146,14 +149,16 @@ function draw(centre) {
 function tick() {
   set(at('clock'), clock(Date.now() + feed.offset));
   for (const centre of feed.boards.keys()) draw(centre);
-  rows();
   sayTrouble();
+  rows();
 }
 
-// The style sheet divides the height of a wall among the rows that there are.
+// The style sheet divides the height of a wall among the rows that there are, and what is said above them.
 function rows() {
-  const count = views.reduce((sum, { centre }) => sum + 1 + (feed.boards.get(centre)?.queues.length ?? 0), 0);
-  document.documentElement.style.setProperty('--rows', Math.max(count, ROWS_MIN));
+  const queues = views.reduce((sum, { centre }) => sum + 1 + (feed.boards.get(centre)?.queues.length ?? 0), 0);
+  const banners = views.filter(({ node: { dataset } }) => (dataset.feed ?? 'live') !== 'live').length + (at('trouble').hidden ? 0 : 1);
+  const [style, wanted] = [document.documentElement.style, String(Math.max(queues, ROWS_MIN) + BANNER_ROWS * banners)];
+  if (style.getPropertyValue('--rows') !== wanted) style.setProperty('--rows', wanted);
 }
 
 function sayTrouble() {

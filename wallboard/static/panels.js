@@ -28,7 +28,7 @@ export function line(queue, boardAge, count) {
   if (queue.visits === undefined) return panel(word('line'), element('p', {}, word('pending')));
   const shown = queue.visits.slice(0, count);
   if (shown.length === 0) return panel(word('line'), element('p', {}, word('nobody')));
-  const heads = ['place', 'waited', 'priority'].map((key) => element('th', { scope: 'col' }, word(key)));
+  const heads = ['place', 'waited', 'remarks'].map((key) => element('th', { scope: 'col' }, word(key)));
   const rows = shown.map((visit) =>
     element(
       'tr',
@@ -48,7 +48,7 @@ export function line(queue, boardAge, count) {
 
 function remarks(visit) {
   return [
-    visit.priority ? String(visit.priority) : '',
+    visit.priority ? word('priority', { value: visit.priority }) : '',
     visit.ringing ? word('rings') : '',
     visit.counted === false ? word('uncounted') : '',
   ].filter(Boolean);

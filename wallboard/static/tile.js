@@ -5,7 +5,7 @@ import { NAMES, SHAPES } from './judge.js';
 import { spark } from './spark.js';
 import { say, word } from './words.js';
 
-const LONG = 6; // characters: what is longer is written smaller
+const LONG = 5, LONGEST = 7; // characters: what is longer is written smaller, and smaller still
 
 export class Tile {
   #figure;
@@ -29,6 +29,7 @@ export class Tile {
     set(this.#value, value);
     this.#value.classList.toggle('is-word', !blank && !/\d/.test(value));
     this.#value.classList.toggle('is-long', value.length > LONG);
+    this.#value.classList.toggle('is-longest', value.length > LONGEST);
     set(this.#note, blank ? '' : this.#figure.note(queue));
     this.node.dataset.word = judged === undefined ? 'none' : NAMES[judged];
     set(this.#mark, judged === undefined ? '' : SHAPES[judged]);
