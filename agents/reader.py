@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
 BATCH_RECORDS_MAX = 5_000
 FETCH_BYTES_MAX = 4 * 1024 * 1024
+SILENT_SECONDS_MAX = 30
+"""A Kafka that gives nothing for longer is away, whatever its client still hopes for."""
 
 
 class Record(Protocol):
@@ -56,7 +59,10 @@ class Reader:
             await consumer.stop()
 
     async def records(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
-        """The records with `start` ≤ offset < `end`, in batches; OffsetOutOfRangeError when `start` is gone."""
+        """The records with `start` ≤ offset < `end`, in batches; OffsetOutOfRangeError when `start` is gone.
+
+        KafkaTimeoutError when Kafka falls silent.
+        """
         if start >= end:
             return
         place = TopicPartition(topic, partition)
@@ -65,14 +71,8 @@ class Reader:
         try:
             consumer.assign([place])
             consumer.seek(place, start)
-            # By position, not by the records seen: an offset may hold a control record that nobody is shown.
-            while await consumer.position(place) < end:
-                fetched = await consumer.getmany(place, timeout_ms=1_000, max_records=BATCH_RECORDS_MAX)
-                batch = fetched.get(place, ())
-                if batch and batch[-1].offset >= end:
-                    batch = [record for record in batch if record.offset < end]
-                if batch:
-                    yield batch
+            async for batch in records_until(consumer, place, end):
+                yield batch
         finally:
             await consumer.stop()
 
@@ -84,3 +84,21 @@ class Reader:
             fetch_max_wait_ms=50,
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
         )
+
+
+async def records_until(
+    consumer: AIOKafkaConsumer, place: TopicPartition, end: int
+) -> AsyncIterator[Sequence[Record]]:
+    """The records from the position of `consumer` to before `end`, in batches; KafkaTimeoutError on silence."""
+    silent_seconds = 0
+    # By position, not by the records seen: an offset may hold a control record that nobody is shown.
+    while await consumer.position(place) < end:
+        fetched = await consumer.getmany(place, timeout_ms=1_000, max_records=BATCH_RECORDS_MAX)
+        batch = fetched.get(place, ())
+        silent_seconds = 0 if batch else silent_seconds + 1
+        if silent_seconds > SILENT_SECONDS_MAX:
+            raise KafkaTimeoutError(f"nothing of {place.topic}-{place.partition} for {silent_seconds} s")
+        if batch and batch[-1].offset >= end:
+            batch = [record for record in batch if record.offset < end]
+        if batch:
+            yield batch

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
 from agents import clients
 from agents.board_reader import offset_at
 from agents.gate import Gate, partition_of
 from agents.importing import TAKEN_WITHIN
+from agents.reader import records_until
 from agents.sending import Record
 from schemas.codec import CLOCK_TOLERANCE, Arrival, encode, new_event
 from schemas.events import (
@@ -30,7 +32,6 @@ from stream.profile import Profile
 from stream.room import FORGET_AFTER
 from telephony.contact_log import WrapUp
 
-SILENT_SECONDS_MAX = 30
 _TELLING = (VisitQueued, VisitAnswered, VisitEnded, VisitLeft)
 
 
@@ -151,12 +152,10 @@ async def _heard(servers: str, centre: str, now: int) -> list[Arrival]:
         start = await offset_at(client, place, now - FORGET_AFTER)
         heard: list[Arrival] = []
         client.seek(place, end if start is None else start)
-        silent = 0
-        while await client.position(place) < end:
-            records = (await client.getmany(place, timeout_ms=1_000)).get(place, [])
-            silent = 0 if records else silent + 1
-            if silent > SILENT_SECONDS_MAX:
-                raise clients.KafkaUnreachable(servers)
-            of_centre = (each for each in gate.sift(records).arrivals if each.event.data.centre == centre)
-            heard += [each for each in of_centre if isinstance(each.event, _TELLING)]
+        try:
+            async for records in records_until(client, place, end):
+                of_centre = (each for each in gate.sift(records).arrivals if each.event.data.centre == centre)
+                heard += [each for each in of_centre if isinstance(each.event, _TELLING)]
+        except KafkaTimeoutError:
+            raise clients.KafkaUnreachable(servers) from None
         return heard
