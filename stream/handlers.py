@@ -146,29 +146,34 @@ class Handlers:
         if now < self._counted_at:
             changed.update(self._places)
         self._counted_at = now
-        turns = self._turns
+        turns, places = self._turns, self._places
         while turns and turns[0][0] <= now:
-            changed.add(heappop(turns)[1])
+            until, ident = heappop(turns)
+            if ident in places and places[ident].until == until:
+                changed.add(ident)
         for ident in changed:
             self._count(ident, now)
         changed.clear()
 
     def _count(self, ident: str, now: int) -> None:
-        counts = self._counts
-        before = self._places.pop(ident, None)
-        if before is not None:
-            for queue in before.queues:
-                place = (queue, before.state)
-                counts[place] -= 1
-                if not counts[place]:
-                    del counts[place]
-        found = self._place(ident, now)
-        for queue in found.queues:
-            counts[queue, found.state] = counts.get((queue, found.state), 0) + 1
+        before, found = self._places.pop(ident, None), self._place(ident, now)
         if found.queues or found.until is not None:
             self._places[ident] = found
         if found.until is not None and (before is None or before.until != found.until):
             heappush(self._turns, (found.until, ident))
+        if before is None or (before.state, before.queues) != (found.state, found.queues):
+            self._add(found, 1)
+            if before is not None:
+                self._add(before, -1)
+
+    def _add(self, place: "Place", sign: int) -> None:
+        counts = self._counts
+        for queue in place.queues:
+            count = counts.get((queue, place.state), 0) + sign
+            if count:
+                counts[queue, place.state] = count
+            else:
+                del counts[queue, place.state]
 
     def _place(self, ident: str, now: int) -> "Place":
         handler = self.by_id.get(ident) or Handler()
