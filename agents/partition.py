@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from agents import outputs as out
 from agents.append_times import AppendTimes
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 STEP_RECORDS_MAX = 1_000
 """As many are taken before the loop gets a turn: some 10 ms."""
 SLICES_IN_FLIGHT_MAX = 2
+PUBLISHED_IN_FLIGHT_MAX = 10
 TICK_EVERY = SECOND // 5
 APPEND_EVERY = SECOND
 LATENESS_OF_APPEND = 6 * MINUTE
@@ -114,7 +116,7 @@ class Partition:
         self.now = 0
         self.newest_appended_at = 0
         self.is_sound = True
-        """Whether the state is that of the log: no step was broken off."""
+        """Whether it is not running, and the state is that of the log: no step was broken off."""
         self.in_flight = 0
         self._fetch_next = next_offset
         self._believed_hole: int | None = None
@@ -123,6 +125,8 @@ class Partition:
         self._logged_at = 0
         self.logged_offset = epoch
         self._published = epoch
+        self._sent: deque[tuple[int, asyncio.Future[Any]]] = deque()
+        """By offset in the log: what was published and Kafka has not acknowledged yet."""
         self._ticked_at = 0
         self._times = times
         self._first = next_offset
@@ -180,7 +184,7 @@ class Partition:
 
     async def run(self) -> None:
         """Step whenever there is something to do, and write boards beside, until `pause` or an exception."""
-        self._paused = False
+        self._paused = self.is_sound = False
         self._due.clear()
         writing = asyncio.create_task(self._write_boards(), name=f"boards of partition {self.number}")
         writing.add_done_callback(lambda _: self._wake.set())
@@ -192,9 +196,14 @@ class Partition:
                 await self.step()
                 self._set_alarm()
                 await self._wake.wait()
+            await self._acknowledged(at_most=0)
+            self.is_sound = True
         finally:
             writing.cancel()
             await asyncio.wait([writing])
+            for _, acknowledgements in self._sent:
+                acknowledgements.cancel()
+            self._sent.clear()
             if self._alarm is not None:
                 self._alarm.cancel()
 
@@ -205,7 +214,7 @@ class Partition:
 
     async def step(self) -> None:
         """Apply one slice, or let time pass; append what follows and publish it."""
-        self.is_sound = False
+        await self._acknowledged(at_most=PUBLISHED_IN_FLIGHT_MAX)
         if self._slices:
             await self._apply(self._slices.popleft().records)
             self.in_flight -= 1
@@ -222,7 +231,6 @@ class Partition:
             self._boards_due.set()
         if self._slices:
             self._wake.set()
-        self.is_sound = True
 
     async def _apply(self, records: Sequence[Record]) -> None:
         tools = self._tools
@@ -280,8 +288,14 @@ class Partition:
 
     async def _publish(self) -> None:
         pending, self._pending = self._pending, Pending()
-        await asyncio.gather(*await self._tools.outputs.send(self.number, pending.outputs()))
-        self._published = self.logged_offset
+        sent = await self._tools.outputs.send(self.number, pending.outputs())
+        self._sent.append((self.logged_offset, asyncio.gather(*sent)))
+
+    async def _acknowledged(self, at_most: int) -> None:
+        """Wait until at most so many publications are on their way; raises what went wrong with any."""
+        while self._sent and (len(self._sent) > at_most or self._sent[0][1].done()):
+            await self._sent[0][1]
+            self._published, _ = self._sent.popleft()
 
     async def _write_boards(self) -> None:
         """Write the boards that are due, one at a time among all partitions, so that steps go between them."""
