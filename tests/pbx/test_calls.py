@@ -159,6 +159,7 @@ async def test_attended_transfer_makes_a_second_visit_of_the_same_call(room: Roo
     await room.log_in("ben", "101-secondary")
     await room.phones.handler("ben", talks=4_000)
     await room.hears(CallEnded)
+    await room.hears(VisitEnded, 2)  # said by the leg that Ben answered, which may end after the caller's
     (offered,) = room.of(CallOffered)
     assert {event.data.call for event in room.of(VisitQueued)} == {offered.data.call}
     assert len(room.of(VisitEnded)) == 2
