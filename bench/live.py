@@ -65,12 +65,10 @@ async def _run(place: Place, say: Callable[[str], None]) -> tuple[int, int, floa
 
 
 @asynccontextmanager
-async def happening(
-    place: Place, say: Callable[[str], None], warm_start: timedelta = WARM_START
-) -> AsyncIterator[WorkerProcess]:
+async def happening(place: Place, say: Callable[[str], None]) -> AsyncIterator[WorkerProcess]:
     """A worker, and all the busy rooms, which have caught up with the clock and happen until the context ends."""
     say(f"opening {len(ROOMS)} busy control rooms")
-    rooms = busy_rooms(datetime.now(UTC) - warm_start)
+    rooms = busy_rooms(datetime.now(UTC) - WARM_START)
     with place.worker() as worker:
         async with clients.producer(place.servers) as producer:
             feeds = [asyncio.create_task(run_live(room, producer)) for room in rooms]
