@@ -120,10 +120,24 @@ class Handlers:
             earlier = [then for then in (known.previous_at, known.at, at) if then is not None]
             previous_at = max((then for then in earlier if then < max(known.at, at)), default=None)
             if (at, ident) <= (known.at, known.id):
-                known.previous_at = previous_at
+                if known.previous_at != previous_at:
+                    known.previous_at = previous_at
+                    self._changed.update(self.by_id, self._places, known.handlers)
                 return
-        self.snapshots[source] = Snapshot(at, ident, {handler.handler: handler for handler in handlers}, previous_at)
-        self._changed.update(self.by_id, self._places, self.snapshots[source].handlers)
+        listed = {handler.handler: handler for handler in handlers}
+        new = self.snapshots[source] = Snapshot(at, ident, listed, previous_at)
+        self._changed.update(self.by_id.keys() - listed.keys(), self._places.keys() - listed.keys())
+        for handler in handlers:
+            if not self._is_confirmed(handler, new):
+                self._changed.add(handler.handler)
+
+    def _is_confirmed(self, handler: HandlerNow, by: Snapshot) -> bool:
+        """Whether a snapshot says of a handler just what is counted, so that only until when it is so moves on."""
+        place = self._places.get(handler.handler)
+        if place is None or place.until is None or by.rhythm is None:
+            return False
+        holds = place.state == handler.state and place.queues == handler.queues
+        return holds and place.until <= by.at + SILENT_AFTER + by.rhythm
 
     def in_queues(self, handler: Handler, known: tuple[int, str], queues: tuple[str, ...] | None) -> None:
         """Take what an event said at `known` of a handler's queues, unless something newer is known."""
