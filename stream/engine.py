@@ -73,6 +73,8 @@ class Engine:
         self._make_callers = make_callers
         self._restoring = False
         self._swept_at = 0
+        self._unswept: list[Room] = []
+        """One is swept at each tick, so that no caller of any waits for all."""
         for centre in sorted(opens):
             self._open(centre)
 
@@ -135,8 +137,9 @@ class Engine:
             self._decide(centre, now, effects)
         if now >= self._swept_at + SWEEP_EVERY:
             self._swept_at = now
-            for room in self.rooms.values():
-                room.sweep(now)
+            self._unswept = list(self.rooms.values())
+        if self._unswept:
+            self._unswept.pop().sweep(now)
         return effects
 
     def board(self, centre: str, now: int) -> dict[str, object]:

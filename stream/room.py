@@ -719,8 +719,9 @@ class Room:
     def sweep(self, now: int) -> None:
         """Recount every visit one by one, and now and then forget what lies beyond the horizon."""
         if now >= self._forget_at:
+            if self._forget_at:  # a room that has just opened has nothing to forget
+                self._forget(now)
             self._forget_at = now + FORGET_EVERY
-            self._forget(now)
         for queue in self.queues.values():
             queue.recount_error = 0
             queue.promises.forget(now)

@@ -209,6 +209,7 @@ def test_an_answer_that_turns_out_to_have_been_anothers_counts_for_the_other() -
 def test_what_passed_three_hours_ago_is_forgotten() -> None:
     engine = Engine(Profile())
     engine.apply(an_hour(), us(NOW))
+    engine.tick(us(NOW))
     flow = engine.rooms[CENTRE].flow
     assert flow is not None
     assert set(flow.served) == {"h1", "h2"}
