@@ -31,6 +31,11 @@ class Exit(IntEnum):
 def end(code: Exit, why: str) -> NoReturn:
     """End this process at once, whatever else it is doing: what is right is in the state log already."""
     log.critical("%s", why)
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process without waiting for its threads: one that fetches does not end while Kafka is away."""
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)

@@ -4,11 +4,13 @@ import asyncio
 import gc
 import logging
 import sys
+import threading
 from typing import Any, NoReturn
 
 import faust
 import uvloop
 
+from agents.exits import Exit, leave
 from agents.progress import watch
 from agents.transport import SliceApp
 
@@ -17,6 +19,21 @@ GC_THRESHOLD = 50_000
 
 SWITCH_SECONDS = 0.0005
 """Events are fetched by a thread of their own: at the usual 5 ms it would wait so long for each turn of the loop."""
+
+STOP_SECONDS_MAX = 10.0
+"""While Kafka is away nothing can be said to the group and no acknowledgement comes; the log is the truth anyway."""
+
+
+class Worker(faust.Worker):
+    """A worker that ends soon, whatever Kafka does."""
+
+    def on_worker_shutdown(self) -> None:
+        """From here on everything stops, because that was asked for or something failed."""
+        code = Exit.FAILED if self._signal_stop_future is None else Exit.STOPPED
+        patience = threading.Timer(STOP_SECONDS_MAX, leave, [code])
+        patience.daemon = True
+        patience.start()
+        super().on_worker_shutdown()
 
 
 def run(app: SliceApp, *, watchdog_seconds: float, verbose: bool = False) -> NoReturn:
@@ -28,7 +45,7 @@ def run(app: SliceApp, *, watchdog_seconds: float, verbose: bool = False) -> NoR
     sys.setswitchinterval(SWITCH_SECONDS)
     watch(app.shell.tools.progress, app.has_work, watchdog_seconds)
     app.conf.datadir.mkdir(parents=True, exist_ok=True)
-    worker = faust.Worker(
+    worker = Worker(
         app,
         loop=asyncio.new_event_loop(),
         redirect_stdouts=False,
@@ -37,7 +54,10 @@ def run(app: SliceApp, *, watchdog_seconds: float, verbose: bool = False) -> NoR
         quiet=True,
     )
     worker.spinner = None
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as stopped:
+        leave(Exit.STOPPED if stopped.code is None else int(stopped.code))
 
 
 def logging_config(level: str) -> dict[str, Any]:

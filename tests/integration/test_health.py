@@ -88,3 +88,12 @@ async def test_starting_worker_says_so_and_a_spare_is_well_until_it_is_needed(cr
     one.kill()
     one.wait()
     await until_they_say(crew, WORKS, WORKS)
+
+
+async def test_worker_that_is_asked_to_stop_ends_while_kafka_is_away(crew: Crew) -> None:
+    worker = crew.start_worker()
+    await answer(crew, worker, "ok")
+    await asyncio.to_thread(crew.broker.kill)
+    await answer(crew, worker, "failing")
+    worker.terminate()
+    assert await asyncio.to_thread(worker.wait, PATIENCE_SECONDS) == 0, crew.said(worker)
