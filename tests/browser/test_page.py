@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from schemas.boards import Board
+from schemas.moments import micros
 from tests.browser.conftest import Open
-from tests.browser.simulated import announce, now_of, show
+from tests.browser.simulated import announce, as_of, now_of, show
 from tests.wallboard.served import Served
 from wallboard.door import Door
 
@@ -57,8 +59,10 @@ async def test_no_data_is_never_nought(opened: Open, wall: Served, boards: list[
 async def test_old_data_are_called_late_after_15_s_and_are_not_shown_after_30(
     opened: Open, wall: Served, boards: list[Board], age: float, state: str, says: str
 ) -> None:
-    wall.hub.take(now_of(boards[-1], age=age))
-    page = await opened()
+    now = datetime.now(UTC)
+    wall.hub.clock = lambda: micros(now)
+    wall.hub.take(as_of(boards[-1], now, age=age))
+    page = await opened(at=now)
     await expect(page.locator(".room")).to_have_attribute("data-feed", state)
     await expect(page.locator(".feed")).to_contain_text(says)
     shown = await page.locator(f"{row(page, '101')} .value").all_inner_texts()
