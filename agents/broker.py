@@ -341,7 +341,8 @@ def _done(attempt: Coroutine[None, None, None]) -> bool:
     with _quiet_aiokafka():
         try:
             asyncio.run(asyncio.wait_for(attempt, ANSWER_SECONDS_MAX))
-        except (KafkaError, OSError, TimeoutError):
+        except (KafkaError, OSError, TimeoutError, AttributeError):
+            # The last is what aiokafka says of a cluster that has no controller yet.
             return False
     return True
 

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -9,6 +10,8 @@ from agents import topics
 from agents.broker import Broker
 from agents.cli.topics import command
 from schemas.topics import AUDIT, PARTITIONS_DEFAULT, TOPICS
+
+PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
@@ -31,17 +34,25 @@ async def test_another_partition_count_is_a_difference_and_is_left_alone(broker,
 
 
 async def test_a_topic_stamped_by_its_producers_is_a_difference(broker, created):
-    async def configure(**config: str) -> None:
+    async def configure(shown: tuple[str, ...], **config: str) -> None:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, AUDIT.name, config)])
+        async with asyncio.timeout(PATIENCE_SECONDS):  # the controller knows at once, who answers a little later
+            while await differences() != shown:
+                pass
+
+    async def differences() -> tuple[str, ...]:
+        there = {found.name: found for found in await topics.inspect(broker.bootstrap, PARTITIONS_DEFAULT)}
+        return there[AUDIT.name].differences
 
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
     try:
-        await configure(**{**AUDIT.kafka_config(), "message.timestamp.type": "CreateTime"})
-        there = {found.name: found for found in await topics.inspect(broker.bootstrap, PARTITIONS_DEFAULT)}
-        assert there[AUDIT.name].differences == ("message.timestamp.type is CreateTime, expected LogAppendTime",)
+        await configure(
+            ("message.timestamp.type is CreateTime, expected LogAppendTime",),
+            **{**AUDIT.kafka_config(), "message.timestamp.type": "CreateTime"},
+        )
     finally:
-        await configure(**AUDIT.kafka_config())
+        await configure((), **AUDIT.kafka_config())
         await admin.close()
 
 
