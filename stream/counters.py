@@ -67,7 +67,7 @@ def no_anomalies() -> dict[str, int]:
 class RoomCounters:
     """The counters of one control room; `anomalies` are shared by all rooms of a worker."""
 
-    anomalies: dict[str, int] = field(default_factory=no_anomalies)
+    anomalies: dict[str, int]
     events: dict[type, int] = field(default_factory=dict)
     calls_offered: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """By (service, origin, channel)."""

@@ -198,18 +198,16 @@ class Table:
     """Formulas that are evaluated together, and again only where what they are made of changed."""
 
     def __init__(self, formulas: Iterable[Formula]) -> None:
-        self._formulas = tuple(formulas)
+        self._all = {formula.name: formula for formula in formulas}
         self._by_field: dict[int, dict[str, Formula]] = {}
-        for formula in self._formulas:
+        for formula in self._all.values():
             for field in formula.numerator + formula.denominator:
                 self._by_field.setdefault(field, {})[formula.name] = formula
 
     def values(self, tally: Tally, changed: Set[int] | None = None) -> Shown:
         """Their values, or of those alone that use one of the fields `changed`."""
-        if changed is None:
-            return {formula.name: value_of(formula, tally) for formula in self._formulas}
-        touched: dict[str, Formula] = {}
-        for field in changed:
+        touched = self._all if changed is None else {}
+        for field in changed or ():
             touched.update(self._by_field.get(field, ()))
         return {name: value_of(formula, tally) for name, formula in touched.items()}
 

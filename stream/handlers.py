@@ -221,11 +221,8 @@ class Handlers:
     def said_at(self, ident: str, at: int) -> str | None:
         """The state of a handler at `at` by their own events alone; None when there was none by then."""
         handler = self.by_id.get(ident)
-        if handler is None:
-            return None
-        states, after = handler.states, (at + 1) * _RANKS
-        index = len(states) if states and states[-1] < after else bisect_left(states, after)
-        return STATES[states[index - 1] % _RANKS] if index else None
+        index = 0 if handler is None else bisect_left(handler.states, (at + 1) * _RANKS)
+        return STATES[handler.states[index - 1] % _RANKS] if handler is not None and index else None
 
     def prune(self, before: int) -> None:
         """Forget states older than `before`, but for the last one, and handlers nobody has heard of since."""

@@ -75,7 +75,6 @@ class RollingWindows:
         "_packed",
         "_shown",
         "_sums",
-        "_today",
         "clock",
     )
 

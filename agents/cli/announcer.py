@@ -13,9 +13,9 @@ from agents.announcer import announce
 from agents.cli.bridge import Address
 from agents.cli.running import until_stopped
 from agents.cli.translate import centre_option, system_option
-from agents.cli.values import secret_in
 from agents.config import Settings, load
 from agents.lookout import Lookout, watched
+from agents.secret_file import secret_in
 from telephony.asterisk_ari import AriDriver, Interface, ReplacedError
 from telephony.asterisk_bridge import Account, LoginRefusedError
 from telephony.asterisk_chanspy import ChanSpyDriver

@@ -9,9 +9,9 @@ import click
 from agents.bridge import hear_asterisk
 from agents.cli.running import until_stopped
 from agents.cli.translate import centre_option, system_option
-from agents.cli.values import secret_in
 from agents.config import load
 from agents.lookout import Lookout, watched
+from agents.secret_file import secret_in
 from telephony.asterisk_bridge import Account, LoginRefusedError
 from telephony.origins import FaultyTableError, OriginsFile
 from telephony.ratchet import KeyFileError

@@ -1,7 +1,6 @@
-"""What options are given, where click alone would take too much: numbers to reckon with, files with a password."""
+"""What options are given, where click alone would take too much."""
 
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,14 +15,3 @@ class FiniteRange(click.FloatRange):
         if not isfinite(number):
             self.fail(f"{value} is not a number to reckon with.", param, ctx)
         return number
-
-
-def secret_in(file: Path) -> str:
-    """The password in `file`. Raises ClickException."""
-    try:
-        secret = file.read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        raise click.ClickException(f"{file} is not text: it should hold a password and nothing else.") from None
-    if not secret:
-        raise click.ClickException(f"{file} is empty: it should hold a password and nothing else.")
-    return secret

@@ -16,6 +16,8 @@ from grafana_client.api import GrafanaApi
 from grafana_client.client import GrafanaException
 from niquests.exceptions import RequestException
 
+from agents.secret_file import secret_in
+
 OLDEST_VERSION = 9
 TIMEOUT_SECONDS = 10
 DASHBOARDS_MAX = 1_000
@@ -163,7 +165,7 @@ class _MissingError(GrafanaError):
 def connected(
     url: str, *, token_file: Path | None, user: str | None, password_file: Path | None
 ) -> Iterator[Grafana]:
-    """A Grafana that was found, is new enough and lets us in. Raises GrafanaError."""
+    """A Grafana that was found, is new enough and lets us in. Raises ClickException."""
     address = urlsplit(url)
     if address.scheme not in ("http", "https") or not address.hostname:
         raise GrafanaError("OCC_GRAFANA__URL must be an address such as http://127.0.0.1:3000.")
@@ -185,22 +187,10 @@ def connected(
 
 def _credential(token_file: Path | None, user: str | None, password_file: Path | None) -> str | tuple[str, str]:
     if token_file is not None:
-        return _secret(token_file)
+        return secret_in(token_file)
     if user and password_file is not None:
-        return (user, _secret(password_file))
+        return (user, secret_in(password_file))
     raise GrafanaError(
         "Grafana wants to know who asks: put a service account's token into a file and name it in "
         "OCC_GRAFANA__TOKEN_FILE, or set OCC_GRAFANA__USER and OCC_GRAFANA__PASSWORD_FILE."
     )
-
-
-def _secret(path: Path) -> str:
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise GrafanaError(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise GrafanaError(f"{path} is not text.") from None
-    if not secret:
-        raise GrafanaError(f"{path} is empty.")
-    return secret
