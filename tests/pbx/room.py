@@ -14,7 +14,16 @@ from agents.cli.translate import command as translate_command
 from agents.phones import Phones
 from agents.switch import EXAMPLE, Switch
 from schemas.codec import Arrival, decode, encode
-from schemas.events import Event, HandlerSnapshot, HandlerState, QueueSnapshot, SourceHeartbeat
+from schemas.events import (
+    CallEnded,
+    Event,
+    HandlerSnapshot,
+    HandlerState,
+    QueueSnapshot,
+    SourceHeartbeat,
+    VisitAnswered,
+    VisitEnded,
+)
 from stream.history import History, Period
 from stream.profile import Profile
 from telephony.ami_client import Connection, connected
@@ -118,6 +127,11 @@ class Room:
         except TimeoutError:
             raise AssertionError(f"{cls.__name__} {members} was not said; said was:\n{self.said()}") from None
         return self.of(cls, **members)
+
+    async def hears_calls_end(self, count: int = 1) -> None:
+        """Read on until `count` calls ended, and every conversation: the switch may tell its end after its call's."""
+        await self.hears(CallEnded, count)
+        await self.hears(VisitEnded, len(self.of(VisitAnswered)))
 
     async def next(self, cls: type[AnyEvent], count: int = 1) -> AnyEvent:
         """Read on until there are `count` more of one type; the last of them."""

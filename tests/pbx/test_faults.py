@@ -186,7 +186,7 @@ async def test_two_bridges_say_the_same_with_the_same_ids(room: Room, tmp_path: 
     await room.phones.handler("ann", talks=300)
     await room.phones.caller("1013")
     await room.phones.caller("1011", "01632960102")
-    await room.hears(CallEnded, 4)
+    await room.hears_calls_end(4)
     once: dict[str, Event] = {}
     told: list[str] = []
     for arrival in room.arrivals:
