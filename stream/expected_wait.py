@@ -12,8 +12,8 @@ from itertools import accumulate
 from schemas.moments import SECOND
 from stream import flow as fl
 from stream import tally as t
-from stream.flow import Flow, Share
-from stream.handlers import Handlers
+from stream.flow import Flow
+from stream.handlers import Staff
 from stream.queues import Queue
 from stream.room import Room
 from stream.windows import RollingWindows
@@ -25,8 +25,6 @@ ABANDON_AFTER = 360 * SECOND
 """θ to begin with is one abandon in this much waiting …"""
 WAITED_ENOUGH = 3600 * SECOND
 """… until callers have waited for so long altogether."""
-STAFF_LOOK_BACK = 60 * SECOND
-_SHARE = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,9 @@ def waits(rates: Rates, positions: int) -> list[int] | None:
 
     In integers throughout: rates are in 1/`unit` a µs, and each step is rounded to a µs.
     """
-    unit = _SHARE * rates.handle_time * fl.ARRIVALS_COUNT_FOR
+    unit = fl.SHARE * rates.handle_time * fl.ARRIVALS_COUNT_FOR
     served = rates.staff_share * fl.ARRIVALS_COUNT_FOR
-    drained = served - rates.higher * _SHARE * rates.handle_time
+    drained = served - rates.higher * fl.SHARE * rates.handle_time
     if 10 * drained <= served:
         return None
     known = rates.waited >= WAITED_ENOUGH
@@ -65,19 +63,6 @@ def _divided(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """Who is staffed in one queue, and how many were a minute ago."""
-
-    now: tuple[str, ...] = ()
-    before: int = 0
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether more than 30 % of them went within a minute: nobody knows yet what that means for the wait."""
-        return 10 * len(self.now) < 7 * self.before
-
-
 class Estimator:
     """The expected waits of one control room as of one moment: call `begin`, then ask.
 
@@ -88,7 +73,7 @@ class Estimator:
         self._room = room
         self._now = 0
         self._worked_out_at = 0
-        self._staff: dict[str, Staff] | None = None
+        self._shared: dict[str, list[str]] = {}
         self._service: dict[str, tuple[int, int] | None] = {}
         self._rates: dict[tuple[str, int], Rates | None] = {}
         self._waits: dict[tuple[str, int], list[int]] = {}
@@ -99,8 +84,7 @@ class Estimator:
         if 0 <= now - self._worked_out_at < SECOND:
             return
         self._worked_out_at = now
-        self._staff = None
-        for worked_out in (self._service, self._rates, self._waits):
+        for worked_out in (self._shared, self._service, self._rates, self._waits):
             worked_out.clear()
 
     def wait(self, queue: Queue, level: int, position: int) -> int | None:
@@ -119,10 +103,11 @@ class Estimator:
     def emergencies_wait(self, queue: Queue, level: int) -> bool:
         """Whether somebody of higher priority waits for the same people."""
         flow = self._room.flow
-        return flow is not None and _higher_waiting(flow, self._shared(queue.name), level, self._now) > 0
+        return flow is not None and _higher_waiting(flow, self._served_with(queue.name), level, self._now) > 0
 
     def _work_out(self, queue: Queue, level: int) -> Rates | None:
-        flow, now, staff = self._room.flow, self._now, self._staff_of(queue.name)
+        flow, now = self._room.flow, self._now
+        staff = self._room.handlers.staff(now).get(queue.name, Staff())
         if flow is None or not staff.now or staff.collapsed:
             return None
         if queue.name not in self._service:
@@ -130,26 +115,25 @@ class Estimator:
         service = self._service[queue.name]
         if service is None or service[0] < ANSWERS_MIN:
             return None
-        served = [flow.shares(handler, now) for handler in staff.now]
+        kind = queue.name, level
+        served = [flow.lately(handler, now).share(kind) for handler in staff.now]
         abandons, waited = flow.abandoned(queue.name, now)
         return Rates(
-            staff_share=sum(_share(shares, queue.name, level) for shares in served),
+            staff_share=sum(share for share, _ in served),
             handle_time=service[1],
-            higher=sum(_higher_served(shares, level) for shares in served)
-            + _higher_waiting(flow, self._shared(queue.name), level, now),
+            higher=sum(higher for _, higher in served)
+            + _higher_waiting(flow, self._served_with(queue.name), level, now),
             abandons=abandons,
             waited=waited,
         )
 
-    def _staff_of(self, queue: str) -> Staff:
-        if self._staff is None:
-            self._staff = staffing(self._room.handlers, self._now)
-        return self._staff.get(queue, Staff())
-
-    def _shared(self, queue: str) -> list[str]:
+    def _served_with(self, queue: str) -> list[str]:
         """The queues that have a handler in common with `queue`."""
-        people = set(self._staff_of(queue).now)
-        return [name for name, staff in (self._staff or {}).items() if not people.isdisjoint(staff.now)]
+        if queue not in self._shared:
+            staffs = self._room.handlers.staff(self._now)
+            people = staffs.get(queue, Staff()).now
+            self._shared[queue] = [name for name, staff in staffs.items() if not people.isdisjoint(staff.now)]
+        return self._shared[queue]
 
     def _work_out_service(self, queue: Queue) -> tuple[int, int] | None:
         """(answers in 30 minutes, mean handling time in µs), or None when nobody knows how long a call takes."""
@@ -165,45 +149,6 @@ class Estimator:
         missing = max(0, HANDLED_ENOUGH - handled)
         mean = (total + missing * usual) // (handled + missing)
         return windows.amount("30m", t.OUTCOME + t.ANSWERED), max(SECOND, mean)
-
-
-def staffing(handlers: Handlers, now: int) -> dict[str, Staff]:
-    """By queue: who is staffed. A handler who is on a break, logged out or not heard of is not."""
-    teams: dict[tuple[str, ...], list[list[str]]] = {}
-    """By the queues they serve: [who is staffed, who was]."""
-    for ident, place in handlers.places(now).items():
-        staffed = place.state in STAFFED
-        earlier = handlers.said_at(ident, now - STAFF_LOOK_BACK)
-        team = teams.setdefault(place.queues, [[], []])
-        if staffed:
-            team[0].append(ident)
-        if staffed if earlier is None else earlier in STAFFED:
-            team[1].append(ident)
-    people: dict[str, list[str]] = {}
-    before: dict[str, int] = {}
-    for queues, (present, earlier_present) in teams.items():
-        for queue in queues:
-            people.setdefault(queue, []).extend(present)
-            before[queue] = before.get(queue, 0) + len(earlier_present)
-    return {queue: Staff(tuple(people[queue]), count) for queue, count in before.items()}
-
-
-STAFFED = frozenset({"available", "ringing", "talking", "hold", "wrap_up"})
-
-
-def _share(shares: Iterable[Share], queue: str, level: int) -> int:
-    """The queue's share of a handler's answers of equal or lower priority in 60 minutes, in billionths."""
-    own = every = 0
-    for share in shares:
-        if share.level <= level:
-            every += share.answered
-            own += share.answered if share.queue == queue else 0
-    return own * _SHARE // every if every else _SHARE
-
-
-def _higher_served(shares: Iterable[Share], level: int) -> int:
-    """How many visits of higher priority a handler answered that joined in the last 15 minutes."""
-    return sum(share.joined for share in shares if share.level > level)
 
 
 def _higher_waiting(flow: Flow, queues: Iterable[str], level: int, now: int) -> int:

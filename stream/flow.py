@@ -15,6 +15,8 @@ ANSWERS_COUNT_FOR = 60 * MINUTE
 ARRIVALS_COUNT_FOR = 15 * MINUTE
 ABANDONS_COUNT_FOR = 2 * HOUR
 KEPT_FOR = 3 * HOUR
+SHARE = 10**9
+"""The whole of a handler, in billionths."""
 _EMERGENCY = 4_096
 _NEVER = 2**63
 
@@ -50,13 +52,34 @@ class Served:
         self.queued: list[int] = []
 
 
-class Share(NamedTuple):
-    """How many visits of one kind a handler answered in the last 60 minutes, and how many of all joined in 15."""
+class Lately:
+    """What one handler did lately, which holds from `since` until `until`."""
 
-    queue: str
-    level: int
-    answered: int
-    joined: int
+    __slots__ = ("_kinds", "_shares", "since", "until")
+
+    def __init__(self, since: int, until: int, kinds: list[tuple[Kind, int, int]]) -> None:
+        self.since = since
+        self.until = until
+        self._kinds = kinds
+        """(kind, how many were answered in 60 minutes, how many of all ever answered joined in 15)"""
+        self._shares: dict[Kind, tuple[int, int]] = {}
+
+    def share(self, kind: Kind) -> tuple[int, int]:
+        """(the queue's share of their answers of equal or lower priority in billionths, joins of higher priority)"""
+        share = self._shares.get(kind)
+        if share is None:
+            share = self._shares[kind] = self._share(*kind)
+        return share
+
+    def _share(self, queue: str, level: int) -> tuple[int, int]:
+        own = every = higher = 0
+        for (served, served_level), answered, joined in self._kinds:
+            if served_level > level:
+                higher += joined
+            else:
+                every += answered
+                own += answered if served == queue else 0
+        return own * SHARE // every if every else SHARE, higher
 
 
 class Flow:
@@ -66,8 +89,8 @@ class Flow:
         self.waiting: dict[str, dict[str, Passage]] = defaultdict(dict)
         """By queue and visit: who waits now."""
         self.served: dict[str, dict[Kind, Served]] = defaultdict(lambda: defaultdict(Served))
-        self._shares: dict[str, tuple[int, int, list[Share]]] = {}
-        """By handler: from when to when their shares are those."""
+        self._lately: dict[str, Lately] = {}
+        """By handler, as long as it holds."""
         self._known: dict[str, Passage] = {}
         self._ends: dict[str, dict[int, list[int]]] = defaultdict(dict)
         """By queue and minute: [visits abandoned, µs waited by all whose wait ended then]."""
@@ -91,19 +114,19 @@ class Flow:
         cells = [cell for minute, cell in self._ends[queue].items() if first < minute <= last]
         return sum(cell[0] for cell in cells), sum(cell[1] for cell in cells)
 
-    def shares(self, handler: str, now: int) -> list[Share]:
-        """What the handler did lately, by kind."""
-        since, until, shares = self._shares.get(handler, (0, 0, []))
-        if since <= now < until:
-            return shares
-        shares, until = [], now + ARRIVALS_COUNT_FOR
-        for (queue, level), served in self.served.get(handler, {}).items():
+    def lately(self, handler: str, now: int) -> Lately:
+        """What the handler did lately."""
+        lately = self._lately.get(handler)
+        if lately is not None and lately.since <= now < lately.until:
+            return lately
+        kinds, until = [], now + ARRIVALS_COUNT_FOR
+        for kind, served in self.served.get(handler, {}).items():
             answered, changes_at = _within(served.answered, ANSWERS_COUNT_FOR, now)
             joined, turns_at = _within(served.queued, ARRIVALS_COUNT_FOR, now)
-            shares.append(Share(queue, level, answered, joined))
+            kinds.append((kind, answered, joined))
             until = min(until, changes_at, turns_at)
-        self._shares[handler] = now, until, shares
-        return shares
+        lately = self._lately[handler] = Lately(now, until, kinds)
+        return lately
 
     def forget(self, now: int) -> None:
         """Drop what ended more than `KEPT_FOR` ago."""
@@ -129,7 +152,7 @@ class Flow:
                 del self._ends[queue][ended_at // MINUTE]
 
     def _serve(self, handler: str, kind: Kind, queued_at: int, answered_at: int, sign: int) -> None:
-        self._shares.pop(handler, None)
+        self._lately.pop(handler, None)
         served = self.served[handler][kind]
         if sign > 0:
             insort(served.answered, answered_at)

@@ -20,11 +20,14 @@ STATES = ("logged_out", "not_ready", "available", "ringing", "talking", "hold", 
 """In the order of their rank: of two states at one moment the later in this list holds."""
 RANK = {name: rank for rank, name in enumerate(STATES)}
 UNKNOWN = "unknown"
+STAFFED = frozenset({"available", "ringing", "talking", "hold", "wrap_up"})
+"""A handler who is on a break, logged out or not heard of is not staffed."""
 
 HANDLERS_MAX = 5_000
 STATES_PER_HANDLER_MAX = 8_192
 SILENT_AFTER = 60 * SECOND
 WRAP_UP_STARTS_WITHIN = 30 * MINUTE
+STAFF_LOOK_BACK = 60 * SECOND
 
 _RANKS = 8
 _WRAP_UP, _TALKING, _LOGGED_OUT = RANK["wrap_up"], RANK["talking"], RANK["logged_out"]
@@ -65,25 +68,42 @@ class Snapshot:
 
 
 class Place(NamedTuple):
-    """Where a handler counts: the state (or `unknown`), the queues, and until when that is so if nothing is heard."""
+    """As what a handler counts, and until when that is so if nothing is heard."""
 
     state: str
+    """Or `unknown`."""
     queues: tuple[str, ...]
+    was_staffed: bool
+    """Whether they were staffed `STAFF_LOOK_BACK` ago, by their own word; as now, if they had not spoken by then."""
     until: int | None
+
+
+@dataclass(slots=True)
+class Staff:
+    """Who is staffed in one queue, and how many were `STAFF_LOOK_BACK` ago."""
+
+    now: set[str] = field(default_factory=set)
+    before: int = 0
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether more than 30 % of them went meanwhile: nobody knows yet what that means for the wait."""
+        return 10 * len(self.now) < 7 * self.before
 
 
 class Handlers:
     """All handlers of one control room."""
 
-    __slots__ = ("_changed", "_counted_at", "_counts", "_places", "_turns", "by_id", "snapshots")
+    __slots__ = ("_changed", "_counted_at", "_counts", "_places", "_staff", "_turns", "by_id", "snapshots")
 
     def __init__(self) -> None:
         self.by_id: dict[str, Handler] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self._counts: dict[tuple[str, str], int] = {}
+        self._staff: dict[str, Staff] = {}
         self._counted_at = 0
         self._places: dict[str, Place] = {}
-        """Where each handler is in `_counts`."""
+        """As what each handler is in `_counts` and `_staff`."""
         self._changed: set[str] = set()
         """Those of whom something was heard since they were counted."""
         self._turns: list[tuple[int, str]] = []
@@ -150,10 +170,10 @@ class Handlers:
         self._bring_to(now)
         return self._counts
 
-    def places(self, now: int) -> Mapping[str, "Place"]:
-        """The place at `now` of everybody who is in a queue, by the newest word of events and snapshots."""
+    def staff(self, now: int) -> Mapping[str, Staff]:
+        """By queue the staff at `now`, by the newest word of events and snapshots; not to be changed."""
         self._bring_to(now)
-        return self._places
+        return self._staff
 
     def _bring_to(self, now: int) -> None:
         changed = self._changed
@@ -175,19 +195,24 @@ class Handlers:
             self._places[ident] = found
         if found.until is not None and (before is None or before.until != found.until):
             heappush(self._turns, (found.until, ident))
-        if before is None or (before.state, before.queues) != (found.state, found.queues):
-            self._add(found, 1)
+        if before is None or before[:3] != found[:3]:
             if before is not None:
-                self._add(before, -1)
+                self._add(ident, before, -1)
+            self._add(ident, found, 1)
 
-    def _add(self, place: "Place", sign: int) -> None:
-        counts = self._counts
+    def _add(self, ident: str, place: "Place", sign: int) -> None:
         for queue in place.queues:
-            count = counts.get((queue, place.state), 0) + sign
+            count = self._counts.get((queue, place.state), 0) + sign
             if count:
-                counts[queue, place.state] = count
+                self._counts[queue, place.state] = count
             else:
-                del counts[queue, place.state]
+                del self._counts[queue, place.state]
+            staff = self._staff.setdefault(queue, Staff())
+            staff.before += sign * place.was_staffed
+            if place.state in STAFFED:
+                (staff.now.add if sign > 0 else staff.now.discard)(ident)
+            if not staff.now and not staff.before:
+                del self._staff[queue]
 
     def _place(self, ident: str, now: int) -> "Place":
         handler = self.by_id.get(ident) or Handler()
@@ -216,13 +241,12 @@ class Handlers:
                 name = UNKNOWN
             else:
                 until = silent_from if until is None else min(until, silent_from)
-        return Place(name, queues, until)
-
-    def said_at(self, ident: str, at: int) -> str | None:
-        """The state of a handler at `at` by their own events alone; None when there was none by then."""
-        handler = self.by_id.get(ident)
-        index = 0 if handler is None else bisect_left(handler.states, (at + 1) * _RANKS)
-        return STATES[handler.states[index - 1] % _RANKS] if handler is not None and index else None
+        earlier = bisect_left(handler.states, (now - STAFF_LOOK_BACK + 1) * _RANKS)
+        if earlier < index:
+            turns_at = handler.states[earlier] // _RANKS + STAFF_LOOK_BACK
+            until = turns_at if until is None else min(until, turns_at)
+        said = STATES[handler.states[earlier - 1] % _RANKS] if earlier else name
+        return Place(name, queues, said in STAFFED, until)
 
     def prune(self, before: int) -> None:
         """Forget states older than `before`, but for the last one, and handlers nobody has heard of since."""

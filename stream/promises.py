@@ -6,7 +6,7 @@ it would have said goes on being scored in silence, and 80 % of the last 50 ends
 it was played. Everything here can be rebuilt from the commands of the last hours and the facts of their visits.
 """
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -60,12 +60,15 @@ class Promises:
     """By id of the command."""
     position_only: bool = False
     _judged: deque[Judged] = field(default_factory=deque)
+    _counts: Counter[Result] = field(default_factory=Counter)
+    """Of what is in `_judged`."""
 
     def score(self, judged: Judged) -> None:
         """Take a verdict; they come in the order in which they were settled."""
         self._judged.append(judged)
+        self._counts[judged.result] += 1
         while self._is_beyond_the_last():
-            self._judged.popleft()
+            self._drop_oldest()
         kept, enough = self.kept, self.kept + self.broken == LAST
         if enough and kept * 100 < FALLS_BELOW_PERCENT * LAST:
             self.position_only = True
@@ -77,23 +80,24 @@ class Promises:
         before = now - REMEMBERED
         if self._judged and self._judged[0].made_at < before:
             self._judged = deque(judged for judged in self._judged if judged.made_at >= before)
+            self._counts = Counter(judged.result for judged in self._judged)
             if not self._judged and not self.open:
                 self.position_only = False
 
     @property
     def kept(self) -> int:
         """How many of the last promises were kept."""
-        return self._count("kept")
+        return self._counts["kept"]
 
     @property
     def broken(self) -> int:
         """How many of the last promises were broken."""
-        return self._count("broken")
+        return self._counts["broken"]
 
     @property
     def left_early(self) -> int:
         """How many left before their deadline, meanwhile."""
-        return self._count("left_early")
+        return self._counts["left_early"]
 
     @property
     def ratio(self) -> float | None:
@@ -106,5 +110,5 @@ class Promises:
         beside = counted == LAST and self._judged[0].result == "left_early"
         return beside or counted > LAST or len(self._judged) > JUDGED_MAX
 
-    def _count(self, result: Result) -> int:
-        return sum(judged.result == result for judged in self._judged)
+    def _drop_oldest(self) -> None:
+        self._counts[self._judged.popleft().result] -= 1

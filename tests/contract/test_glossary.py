@@ -276,7 +276,7 @@ def test_announcements_are_those_of_the_page():
         ("Expected wait", f"1 in {expected_wait.ABANDON_AFTER // SECOND} s"),
         ("Expected wait", f"Under {expected_wait.HANDLED_ENOUGH} handled"),
         ("Expected wait", f"fewer than {expected_wait.ANSWERS_MIN} answers"),
-        ("Expected wait", f"within {expected_wait.STAFF_LOOK_BACK // SECOND} s"),
+        ("Expected wait", f"within {handlers.STAFF_LOOK_BACK // SECOND} s"),
         ("Expected wait", f"{', '.join(map(str, prompts.WAIT_MINUTES[:-1]))} or {prompts.WAIT_MINUTES[-1]} minutes"),
         ("Expected wait", f"over the last {promises.LAST}, of at most {promises.REMEMBERED // HOUR} hours"),
         ("Expected wait", f"Under 0.{promises.FALLS_BELOW_PERCENT} over {promises.LAST}"),

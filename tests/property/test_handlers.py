@@ -1,16 +1,18 @@
 """Handlers are counted as they change; a count from nothing, of all that was said, is the same."""
 
+from collections import Counter
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.events import HandlerNow
 from schemas.moments import SECOND
-from stream.handlers import RANK, Handlers, state_fact
+from stream.handlers import RANK, STAFFED, STATES, Handlers, state_fact
 
 REPEATABLE = settings(max_examples=500, deadline=None, derandomize=True, database=None)
 
 names = st.sampled_from(("ann", "ben"))
-states = st.sampled_from(("available", "talking"))
+states = st.sampled_from(("available", "talking", "not_ready"))
 sources = st.sampled_from(("//room/north", "//room/south"))
 queues = st.sampled_from((("101",), ("101", "999")))
 listed = st.builds(HandlerNow, handler=names, state=states, queues=queues)
@@ -37,6 +39,24 @@ def hear(handlers: Handlers, step: tuple) -> None:
             handlers.in_queues(handler, (at, f"{at}-{name}-{RANK[state]}"), in_queues)
         case "snapshot", at, source, now:
             handlers.snapshot(source, at, f"{at}-{source}", tuple(now))
+
+
+def before(heard: list[tuple], handlers: Handlers, now: int) -> dict[str, int]:
+    """How many of each queue were staffed a minute ago, reckoned from all that was said."""
+    staffed: Counter[str] = Counter()
+    for name in ("ann", "ben"):
+        place = handlers._places.get(name)
+        if place is None:
+            continue
+        said = [
+            (at, RANK[state])
+            for kind, at, who, state, *_ in (each for each in heard if each[0] == "state")
+            if who == name and at <= now - 60 * SECOND
+        ]
+        state = STATES[max(said)[1]] if said else place.state
+        staffed.update(queue for queue in place.queues if state in STAFFED)
+    present = {queue: 0 for queue, staff in handlers.staff(now).items() if staff.now}
+    return present | dict(staffed)
 
 
 NORTH = "//room/north"
@@ -67,3 +87,5 @@ def test_counts_kept_up_to_date_equal_those_from_nothing(script: list[tuple]) ->
         for each in heard:
             hear(fresh, each)
         assert kept.counts(now) == fresh.counts(now)
+        assert kept.staff(now) == fresh.staff(now)
+        assert {queue: staff.before for queue, staff in kept.staff(now).items()} == before(heard, kept, now)

@@ -11,6 +11,7 @@ import pytest
 from schemas.moments import MINUTE, SECOND
 from stream import announcements, expected_wait, habits, voice
 from stream.announcements import MORE_THAN_THIRTY, Policy, Say, Situation
+from stream.flow import Lately
 from stream.line import Line
 from stream.profile import Profile, QueueTarget
 from stream.voice import Voice
@@ -170,7 +171,8 @@ def round_nothing_up(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def ignore_emergencies(patch: pytest.MonkeyPatch) -> dict[str, Any]:
-    patch.setattr(expected_wait, "_higher_served", lambda *_: 0)
+    share = Lately.share
+    patch.setattr(Lately, "share", lambda self, kind: (share(self, kind)[0], 0))
     patch.setattr(expected_wait, "_higher_waiting", lambda *_: 0)
     return {}
 
