@@ -1,7 +1,6 @@
 """Runs one worker in this process: the event loop, the garbage collector, logs, the watchdog, the exit code."""
 
 import asyncio
-import gc
 import logging
 import sys
 import threading
@@ -11,11 +10,9 @@ import faust
 import uvloop
 
 from agents.exits import Exit, leave
+from agents.garbage import look_once
 from agents.progress import watch
 from agents.transport import SliceApp
-
-GC_THRESHOLD = 50_000
-"""The engine's records hold no cycles: looking for them at the usual pace costs 0.7 µs an event."""
 
 SWITCH_SECONDS = 0.0005
 """Events are fetched by a thread of their own: at the usual 5 ms it would wait so long for each turn of the loop."""
@@ -39,9 +36,7 @@ class Worker(faust.Worker):
 def run(app: SliceApp, *, watchdog_seconds: float, verbose: bool = False) -> NoReturn:
     """Run `app` until it is told to stop; ends the process with a code of `agents.exits`."""
     uvloop.install()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
+    look_once()
     sys.setswitchinterval(SWITCH_SECONDS)
     watch(app.shell.tools.progress, app.has_work, watchdog_seconds)
     app.conf.datadir.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ Reads events as JSON lines and lets their times be the clock. Prints, as a line 
 before the first event, and its peak at each midnight after it.
 """
 
-import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from agents import app
-from agents.worker import GC_THRESHOLD
+from agents.garbage import look_once
 from schemas.codec import Arrival, decode
 from schemas.moments import HOUR, MINUTE
 from stream.engine import Engine
@@ -42,9 +41,7 @@ def minutes() -> Iterator[tuple[int, list[Arrival]]]:
 
 def main() -> None:
     assert app.create_app
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
+    look_once()
     engine = Engine(Profile())
     sizes = [resident("VmRSS")]
     for now, heard in minutes():
