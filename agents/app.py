@@ -54,6 +54,7 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
         producer=producer,
         state_log=StateLog(STATE.name, producer, reader),
         outputs=Outputs(producer),
+        boards=Outputs(Producer(servers, compression="zstd")),
         gate=Gate(partitions),
         refusals=Refusals(),
         anomalies=no_anomalies(),
@@ -112,7 +113,9 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
 
     @app.page("/metrics")
     async def metrics(view: View, request: Request) -> Response:
-        return view.bytes(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        async with tools.board_turn:  # what is asked here moves windows
+            text = generate_latest(registry)
+        return view.bytes(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     @app.page("/health")
     async def health(view: View, request: Request) -> Response:

@@ -56,7 +56,7 @@ def dead(record: Record, refusal: Refusal) -> Output:
 
 
 class Outputs:
-    """The connection over which all outputs go."""
+    """A connection over which outputs go."""
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
@@ -73,6 +73,10 @@ class Outputs:
                 for _, key, value in records:
                     sent.append(await producer.send(topic, value, key=key, partition=partition))
         return sent
+
+    async def close(self) -> None:
+        """Close the connection; it is opened anew when it is needed again."""
+        await self._producer.close()
 
 
 async def _send_together(

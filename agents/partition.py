@@ -2,16 +2,16 @@
 
 Slices of input and ticks pass through here one after the other. What a step decides is appended to the state log
 first; once the acknowledged offset shows that no newer owner stands between, it is published: announcements, facts,
-dead letters. Boards that are due then are written beside the next steps, so that no caller waits for them. A step
-that fails leaves a state nobody trusts: the partition ends, and is restored from the log by whoever owns it next.
+dead letters. The next steps do not wait for that, nor for the boards that are written then. Whatever fails leaves a
+state nobody trusts: the partition ends, and is restored from the log by whoever owns it next.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents import outputs as out
 from agents.append_times import AppendTimes
@@ -26,6 +26,7 @@ from agents.state_log import Decided, StateLog, encoded
 from schemas.codec import Refusal
 from schemas.moments import MINUTE, SECOND
 from schemas.outputs import Cancellation, Command, StateRecord, VisitFacts
+from stream.board import Board
 from stream.engine import Effects, Engine
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 STEP_RECORDS_MAX = 1_000
 """As many are taken before the loop gets a turn: some 10 ms."""
 SLICES_IN_FLIGHT_MAX = 2
+APPENDS_IN_FLIGHT_MAX = 4
+"""While Kafka is silent no more is decided: it would be old when it is heard."""
+OUTPUTS_WAITING_MAX = 1_000
 PUBLISHED_IN_FLIGHT_MAX = 10
 TICK_EVERY = SECOND // 5
 APPEND_EVERY = SECOND
@@ -61,8 +65,11 @@ class Tools:
     """What all partitions of a worker share."""
 
     producer: Producer
+    """The connection of `state_log` and `outputs`."""
     state_log: StateLog
     outputs: Outputs
+    boards: Outputs
+    """Over a connection of their own: they are large, and nothing that is urgent waits behind them."""
     gate: Gate
     refusals: Refusals
     anomalies: dict[str, int]
@@ -71,6 +78,11 @@ class Tools:
     progress: Progress
     board_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever makes a board."""
+
+    async def close(self) -> None:
+        """Close the connections to Kafka; they are opened anew when they are needed again."""
+        await self.producer.close()
+        await self.boards.close()
 
 
 @dataclass(slots=True)
@@ -103,6 +115,16 @@ class Pending:
         ]
 
 
+class Append(NamedTuple):
+    """What is on its way to the state log, and what follows once it is there."""
+
+    acknowledgements: Sequence[asyncio.Future[Any]]
+    decided: int
+    outputs: Sequence[Output]
+    boards: Sequence[str]
+    """The control rooms whose boards are due."""
+
+
 class Partition:
     """`engine` holds the state after the input before offset `next`, restored for the owner of `epoch`."""
 
@@ -124,6 +146,11 @@ class Partition:
         self._logged_next = next_offset
         self._logged_at = 0
         self.logged_offset = epoch
+        self._appends: asyncio.Queue[Append | None] = asyncio.Queue()
+        """None comes last."""
+        self._appends_in_flight = 0
+        self._outputs_waiting = 0
+        """How many follow from the appends in flight."""
         self._published = epoch
         self._sent: deque[tuple[int, asyncio.Future[Any]]] = deque()
         """By offset in the log: what was published and Kafka has not acknowledged yet."""
@@ -133,13 +160,16 @@ class Partition:
         self._tools = tools
         self._pending = Pending()
         self._paces: dict[str, Pace] = {}
-        self._due: dict[str, None] = {}
+        self._due: set[str] = set()
         """The control rooms whose board is about to be written."""
-        self._boards_due = asyncio.Event()
+        self._boards: asyncio.Queue[str] = asyncio.Queue()
+        """Of `_due`, those whose turn has come."""
         self._slices: deque[Slice] = deque()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._paused = False
+        self._turn = asyncio.Lock()
+        """Held by whoever uses the engine."""
 
     # Taking slices -------------------------------------------------------------------------------------------
 
@@ -183,29 +213,48 @@ class Partition:
     # Steps -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Step whenever there is something to do, and write boards beside, until `pause` or an exception."""
+        """Step whenever there is something to do, publish and write boards beside, until `pause` or an exception."""
         self._paused = self.is_sound = False
+        self._appends, self._boards = asyncio.Queue(), asyncio.Queue()
         self._due.clear()
-        writing = asyncio.create_task(self._write_boards(), name=f"boards of partition {self.number}")
-        writing.add_done_callback(lambda _: self._wake.set())
+        self._appends_in_flight = self._outputs_waiting = 0
+        publishing = self._beside(self._publish(), "publications")
+        writing = self._beside(self._write_boards(), "boards")
         try:
             while not self._paused:
-                if writing.done():
-                    writing.result()
+                for task in (publishing, writing):
+                    if task.done():
+                        task.result()
                 self._wake.clear()
-                await self.step()
+                if self._appends_in_flight < APPENDS_IN_FLIGHT_MAX and self._outputs_waiting < OUTPUTS_WAITING_MAX:
+                    await self.step()
                 self._set_alarm()
                 await self._wake.wait()
-            await self._acknowledged(at_most=0)
+            self._appends.put_nowait(None)
+            await publishing
             self.is_sound = True
         finally:
-            writing.cancel()
-            await asyncio.wait([writing])
-            for _, acknowledgements in self._sent:
-                acknowledgements.cancel()
-            self._sent.clear()
+            for task in (publishing, writing):
+                task.cancel()
+            await asyncio.wait([publishing, writing])
+            self._abandon()
             if self._alarm is not None:
                 self._alarm.cancel()
+
+    def _beside(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"{name} of partition {self.number}")
+        task.add_done_callback(lambda _: self._wake.set())
+        return task
+
+    def _abandon(self) -> None:
+        """Wait for nothing that is still on its way."""
+        while not self._appends.empty():
+            if (append := self._appends.get_nowait()) is not None:
+                for acknowledgement in append.acknowledgements:
+                    acknowledgement.cancel()
+        for _, acknowledgement in self._sent:
+            acknowledgement.cancel()
+        self._sent.clear()
 
     def pause(self) -> None:
         """Let `run` return after the step it is in; it may run again later."""
@@ -213,22 +262,19 @@ class Partition:
         self._wake.set()
 
     async def step(self) -> None:
-        """Apply one slice, or let time pass; append what follows and publish it."""
-        await self._acknowledged(at_most=PUBLISHED_IN_FLIGHT_MAX)
-        if self._slices:
-            await self._apply(self._slices.popleft().records)
-            self.in_flight -= 1
-        now = self._advance()
-        if now >= self._ticked_at + TICK_EVERY:
-            self._ticked_at = now
-            self._take(self.engine.tick(now), now)
+        """Apply one slice, or let time pass; hand over to the log what follows."""
+        async with self._turn:
+            if self._slices:
+                await self._apply(self._slices.popleft().records)
+                self.in_flight -= 1
+            now = self._advance()
+            if now >= self._ticked_at + TICK_EVERY:
+                self._ticked_at = now
+                self._take(self.engine.tick(now), now)
         boards = [centre for centre in self._undue if self._board_due_at(centre) <= now]
         late = now >= self._logged_at + APPEND_EVERY and (self.next > self._logged_next or bool(self._pending.facts))
         if self._pending.is_urgent or boards or late:
-            await self._append(now)
-            await self._publish()
-            self._due.update(dict.fromkeys(boards))
-            self._boards_due.set()
+            await self._append(now, boards)
         if self._slices:
             self._wake.set()
 
@@ -259,9 +305,10 @@ class Partition:
         for centre in effects.changed:
             self._pace(centre).change(now)
 
-    async def _append(self, now: int) -> None:
-        """Append the pending decisions. Fenced when a newer owner stands before them."""
-        tools, pending = self._tools, self._pending
+    async def _append(self, now: int, boards: Sequence[str]) -> None:
+        """Hand the pending decisions over to the log."""
+        tools = self._tools
+        pending, self._pending = self._pending, Pending()
         first = self._times.before(self.engine.needed_since(now) - LATENESS_OF_APPEND)
         if first is not None:
             self._first = first
@@ -275,21 +322,39 @@ class Partition:
             cancellations=tuple(pending.cancellations),
             published=self._published,
         )
-        for part in encoded(record, self._logged_next):
-            offset = await tools.state_log.append(self.number, part)
-            if offset != self.logged_offset + 1 and await tools.state_log.has_marker(
-                self.number, self.logged_offset + 1, offset
-            ):
-                raise Fenced
-            self.logged_offset = offset
+        sent = [await tools.state_log.send(self.number, part) for part in encoded(record, self._logged_next)]
+        decided = len(pending.commands) + len(pending.cancellations)
+        outputs = pending.outputs()
+        self._appends.put_nowait(Append(sent, decided, outputs, boards))
+        self._appends_in_flight += 1
+        self._outputs_waiting += len(outputs)
         self._logged_next = self.next
         self._logged_at = now
-        tools.hooks.appended(self.number, len(pending.commands) + len(pending.cancellations))
+        self._due.update(boards)
 
     async def _publish(self) -> None:
-        pending, self._pending = self._pending, Pending()
-        sent = await self._tools.outputs.send(self.number, pending.outputs())
-        self._sent.append((self.logged_offset, asyncio.gather(*sent)))
+        """Publish what follows from each append once it is in the log. Fenced when a newer owner stands before it."""
+        tools = self._tools
+        while (append := await self._appends.get()) is not None:
+            for acknowledgement in append.acknowledgements:
+                await self._logged(await tools.state_log.offset(acknowledgement))
+            tools.hooks.appended(self.number, append.decided)
+            await self._acknowledged(at_most=PUBLISHED_IN_FLIGHT_MAX)
+            sent = await tools.outputs.send(self.number, append.outputs)
+            self._sent.append((self.logged_offset, asyncio.gather(*sent)))
+            for centre in append.boards:
+                self._boards.put_nowait(centre)
+            self._appends_in_flight -= 1
+            self._outputs_waiting -= len(append.outputs)
+            self._wake.set()
+        await self._acknowledged(at_most=0)
+
+    async def _logged(self, offset: int) -> None:
+        """A record of ours is in the log at `offset`."""
+        log = self._tools.state_log
+        if offset != self.logged_offset + 1 and await log.has_marker(self.number, self.logged_offset + 1, offset):
+            raise Fenced
+        self.logged_offset = offset
 
     async def _acknowledged(self, at_most: int) -> None:
         """Wait until at most so many publications are on their way; raises what went wrong with any."""
@@ -299,21 +364,28 @@ class Partition:
 
     async def _write_boards(self) -> None:
         """Write the boards that are due, one at a time among all partitions, so that steps go between them."""
-        tools = self._tools
         while True:
-            await self._boards_due.wait()
-            self._boards_due.clear()
-            sent = []
-            for centre in tuple(self._due):
-                async with tools.board_turn:
-                    await asyncio.sleep(0)
-                    now = self._advance()
-                    del self._due[centre]
-                    board = out.board(centre, self.engine.board(centre, now))
-                    self._pace(centre).write(now, tools.clock() - now)
-                sent += await tools.outputs.send(self.number, [board])
+            sent = await self._write_board(await self._boards.get())
+            while not self._boards.empty():
+                sent += await self._write_board(self._boards.get_nowait())
             self._set_alarm()
             await asyncio.gather(*sent)
+
+    async def _write_board(self, centre: str) -> list[asyncio.Future[Any]]:
+        tools = self._tools
+        async with tools.board_turn, self._turn:
+            now = self._advance()
+            self._due.discard(centre)
+            board = out.board(centre, await self._make_board(centre, now))
+            self._pace(centre).write(now, tools.clock() - now)
+        return await tools.boards.send(self.number, [board])
+
+    async def _make_board(self, centre: str, now: int) -> Board:
+        for board in self.engine.board_in_parts(centre, now):
+            if board is not None:
+                return board
+            await asyncio.sleep(0)
+        raise AssertionError("a board is the last of its parts")
 
     # Time ------------------------------------------------------------------------------------------------------
 

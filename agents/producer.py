@@ -1,6 +1,7 @@
 """One idempotent connection for appending, opened when first needed and opened anew after a fault."""
 
 import asyncio
+from typing import Literal
 
 from aiokafka import AIOKafkaProducer
 
@@ -10,8 +11,9 @@ BATCH_BYTES_MAX = 256 * 1024
 class Producer:
     """It never gives a record up because of time: an outage of Kafka is waited for."""
 
-    def __init__(self, servers: str) -> None:
+    def __init__(self, servers: str, compression: Literal["zstd"] | None = None) -> None:
         self._servers = servers
+        self._compression = compression
         self._opening = asyncio.Lock()
         self._open: AIOKafkaProducer | None = None
 
@@ -24,6 +26,7 @@ class Producer:
                     acks="all",
                     enable_idempotence=True,
                     max_batch_size=BATCH_BYTES_MAX,
+                    compression_type=self._compression,
                 )
                 try:
                     await producer.start()

@@ -113,9 +113,9 @@ class Shell:
         return {number: partition.next for number, partition in self.partitions.items()}
 
     async def stop(self) -> None:
-        """Let everything go and close the connection."""
+        """Let everything go and close the connections."""
         await self.revoke()
-        await self.tools.producer.close()
+        await self.tools.close()
 
     # Owning ----------------------------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class Shell:
                 raise
             except (KafkaError, LogError) as error:
                 log.warning("partition %s has to be restored: %r", number, error)
-                await self.tools.producer.close()
+                await self.tools.close()
                 wait = RETRY_SECONDS
             if self.partitions.get(number) is not partition:
                 return  # it was let go while it failed

@@ -7,10 +7,12 @@ revived process still appends is ignored by everybody, and by itself once it has
 It does not know what events mean; the state itself is not in the log but read again from the input.
 """
 
+import asyncio
 import uuid
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -89,11 +91,20 @@ class StateLog:
 
     async def append(self, partition: int, record: bytes) -> int:
         """The offset of `record` once every replica in sync has it. LogError when that is not known."""
+        return await self.offset(await self.send(partition, record))
+
+    async def send(self, partition: int, record: bytes) -> asyncio.Future[Any]:
+        """Hand over `record`; records of a partition are appended in the order in which they are handed over."""
         producer = await self._producer.get()
-        sent = await producer.send_and_wait(self.topic, record, partition=partition)
-        if sent.offset < 0:
+        sent: asyncio.Future[Any] = await producer.send(self.topic, record, partition=partition)
+        return sent
+
+    async def offset(self, sent: asyncio.Future[Any]) -> int:
+        """Where in the log is what was `sent`, once it is there. LogError when that is not known."""
+        metadata = await sent
+        if metadata.offset < 0:
             raise LogError("Kafka has the record, but no longer knows where")
-        return int(sent.offset)
+        return int(metadata.offset)
 
     async def fold(self, partition: int, until: int, now: int) -> Fold:
         """What the log says before offset `until`."""

@@ -4,7 +4,7 @@ Figures are by name and window; moments are RFC 3339, durations seconds, and wha
 the window of all that lies within the horizon: it equals `occ figures --window whole` at the same moment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.moments import SECOND, rfc3339
@@ -17,14 +17,23 @@ from stream.windows import WINDOW_NAMES, RollingWindows
 VISITS_SHOWN_MAX = 200
 
 
-def board_of(room: Room, now: int, epoch: int) -> dict[str, Any]:
-    """The whole board of `room` at `now`, which also moves its windows there."""
+Board = dict[str, Any]
+
+
+def board_in_parts(room: Room, now: int, epoch: int) -> Iterator[Board | None]:
+    """None after each queue, so that others may have their turn, and at last the whole board of `room` at `now`.
+
+    This also moves the windows of `room` there; it must not change meanwhile.
+    """
     calls = _rolling(room.call_windows, now)
     handlers: dict[str, dict[str, int]] = {}
     for (name, state), count in sorted(room.handlers.counts(now).items()):
         handlers.setdefault(name, {})[state] = count
-    queues = [_queue(room, queue, handlers.get(name, {}), now) for name, queue in sorted(room.queues.items())]
-    return {
+    queues = []
+    for name, queue in sorted(room.queues.items()):
+        queues.append(_queue(room, queue, handlers.get(name, {}), now))
+        yield None
+    yield {
         "centre": room.centre,
         "as_of": rfc3339(now),
         "epoch": epoch,
@@ -135,15 +144,16 @@ def _visits(room: Room, queue: Queue, now: int) -> list[dict[str, Any]]:
     shown = []
     for position, ident in enumerate(queue.line.visits(VISITS_SHOWN_MAX), start=1):
         visit = room.visits[ident]
-        counting = visit.counting
+        counting, ringing = visit.counting, visit.ringing
         assert counting is not None
+        waited = now - counting.queued_at
         shown.append(
             {
                 "visit": ident,
                 "position": position,
-                "waited_seconds": _seconds(max(0, now - counting.queued_at)),
+                "waited_seconds": waited / SECOND if waited > 0 else 0.0,
                 "priority": -counting.line_key[0],
-                "ringing": visit.ringing is not None and visit.ringing[1] == RINGING,
+                "ringing": ringing is not None and ringing[1] == RINGING,
                 "counted": counting.part == COUNTED,
             }
         )

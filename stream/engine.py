@@ -5,7 +5,7 @@ one partition. The same events, in whatever order and however often, give the sa
 saved, but read again from the input (docs/adr/0002-reread-the-input.md).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from schemas.codec import Arrival, Refusal
@@ -13,7 +13,7 @@ from schemas.moments import MINUTE
 from schemas.outputs import Cancellation, Command, VisitFacts
 from stream import tally as t
 from stream.announcements import Policy
-from stream.board import board_of
+from stream.board import Board, board_in_parts
 from stream.callers import Callers
 from stream.counters import no_anomalies
 from stream.profile import Profile
@@ -142,9 +142,15 @@ class Engine:
             self._unswept.pop().sweep(now)
         return effects
 
-    def board(self, centre: str, now: int) -> dict[str, object]:
+    def board(self, centre: str, now: int) -> Board:
         """The whole board of `centre` as of `now`; `KeyError` when it is not known."""
-        return board_of(self.rooms[centre], now, self.epoch)
+        *_, board = self.board_in_parts(centre, now)
+        assert board is not None
+        return board
+
+    def board_in_parts(self, centre: str, now: int) -> Iterator[Board | None]:
+        """The same at last, and None before it when other engines may work, but not this one."""
+        return board_in_parts(self.rooms[centre], now, self.epoch)
 
     def remember(self, decided: Command | Cancellation) -> None:
         """Take over what an earlier owner decided."""
