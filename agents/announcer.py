@@ -42,8 +42,11 @@ async def announce(
     source: str | None = None,
     topic: str = ANNOUNCEMENTS.name,
     lookout: Lookout | None = None,
+    begun: Callable[[], None] = lambda: None,
 ) -> None:
     """Speak every command for `source` (None: for any) through `driver`, until cancelled; `say` gets a line of each.
+
+    `begun` is called once Kafka has answered.
 
     Raises KafkaUnreachable, and what the driver raises when it cannot go on.
     """
@@ -58,6 +61,7 @@ async def announce(
             return producer
 
         look_at(lookout, driver, connection)
+        begun()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(driver.run(speaking))

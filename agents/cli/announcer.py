@@ -87,12 +87,13 @@ def command(
 
 
 def _run(settings: Settings, driver: Driver, source: str | None) -> None:
-    click.echo("Announcing; Ctrl-C stops.", err=True)
     lookout = Lookout()
 
     async def speak() -> None:
         async with watched(settings.announcer, lookout, "OCC_ANNOUNCER__PORT"):
-            await announce(settings.bootstrap_servers, driver, _print, source=source, lookout=lookout)
+            await announce(
+                settings.bootstrap_servers, driver, _print, source=source, lookout=lookout, begun=_say_that_it_began
+            )
 
     try:
         asyncio.run(until_stopped(speak()))
@@ -127,6 +128,10 @@ def _is_here(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _say_that_it_began() -> None:
+    click.echo("Announcing; Ctrl-C stops.", err=True)
 
 
 def _print(line: str) -> None:
