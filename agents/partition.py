@@ -26,7 +26,6 @@ from agents.state_log import Decided, StateLog, encoded
 from schemas.codec import Refusal
 from schemas.moments import MINUTE, SECOND
 from schemas.outputs import Cancellation, Command, StateRecord, VisitFacts
-from stream.board import Board
 from stream.engine import Effects, Engine
 
 log = logging.getLogger(__name__)
@@ -376,15 +375,20 @@ class Partition:
         async with tools.board_turn, self._turn:
             now = self._advance()
             self._due.discard(centre)
-            board = out.board(centre, await self._make_board(centre, now))
-            self._pace(centre).write(now, tools.clock() - now)
+            board, cost = await self._make_board(centre, now)
+            self._pace(centre).write(now, cost)
         return await tools.boards.send(self.number, [board])
 
-    async def _make_board(self, centre: str, now: int) -> Board:
+    async def _make_board(self, centre: str, now: int) -> tuple[Output, int]:
+        """The board and what it cost, without what others did meanwhile."""
+        clock = self._tools.clock
+        cost, began = 0, clock()
         for board in self.engine.board_in_parts(centre, now):
             if board is not None:
-                return board
+                return out.board(centre, board), cost + clock() - began
+            cost += clock() - began
             await asyncio.sleep(0)
+            began = clock()
         raise AssertionError("a board is the last of its parts")
 
     # Time ------------------------------------------------------------------------------------------------------
