@@ -2,8 +2,9 @@
 
 Slices of input and ticks pass through here one after the other. What a step decides is appended to the state log
 first; once the acknowledged offset shows that no newer owner stands between, it is published: announcements, facts,
-dead letters. The next steps do not wait for that, nor for the boards that are written then. Whatever fails leaves a
-state nobody trusts: the partition ends, and is restored from the log by whoever owns it next.
+dead letters. The next steps do not wait for that, nor for boards. A board is sent when all that it shows is in the
+log, so that whoever restores the partition shows no less. Whatever fails leaves a state nobody trusts: the partition
+ends, and is restored from the log by whoever owns it next.
 """
 
 import asyncio
@@ -120,8 +121,8 @@ class Append(NamedTuple):
     acknowledgements: Sequence[asyncio.Future[Any]]
     decided: int
     outputs: Sequence[Output]
-    boards: Sequence[str]
-    """The control rooms whose boards are due."""
+    logged: asyncio.Future[None]
+    """Done once it is there and no newer owner stands before it."""
 
 
 class Partition:
@@ -161,8 +162,8 @@ class Partition:
         self._paces: dict[str, Pace] = {}
         self._due: set[str] = set()
         """The control rooms whose board is about to be written."""
-        self._boards: asyncio.Queue[str] = asyncio.Queue()
-        """Of `_due`, those whose turn has come."""
+        self._boards: asyncio.Queue[str | None] = asyncio.Queue()
+        """The same, in order; None comes last."""
         self._slices: deque[Slice] = deque()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -229,8 +230,11 @@ class Partition:
                     await self.step()
                 self._set_alarm()
                 await self._wake.wait()
+            self._boards.put_nowait(None)
+            await asyncio.wait([publishing, writing], return_when=asyncio.FIRST_COMPLETED)
             self._appends.put_nowait(None)
-            await publishing
+            for task in (publishing, writing):
+                await task
             self.is_sound = True
         finally:
             for task in (publishing, writing):
@@ -270,10 +274,13 @@ class Partition:
             if now >= self._ticked_at + TICK_EVERY:
                 self._ticked_at = now
                 self._take(self.engine.tick(now), now)
-        boards = [centre for centre in self._undue if self._board_due_at(centre) <= now]
-        late = now >= self._logged_at + APPEND_EVERY and (self.next > self._logged_next or bool(self._pending.facts))
-        if self._pending.is_urgent or boards or late:
-            await self._append(now, boards)
+            late = now >= self._logged_at + APPEND_EVERY
+            if self._pending.is_urgent or (late and (self.next > self._logged_next or self._pending.facts)):
+                await self._append(now)
+        for centre in self._undue:
+            if self._board_due_at(centre) <= now:
+                self._due.add(centre)
+                self._boards.put_nowait(centre)
         if self._slices:
             self._wake.set()
 
@@ -304,8 +311,8 @@ class Partition:
         for centre in effects.changed:
             self._pace(centre).change(now)
 
-    async def _append(self, now: int, boards: Sequence[str]) -> None:
-        """Hand the pending decisions over to the log."""
+    async def _append(self, now: int) -> Append:
+        """Hand the pending decisions over to the log, in one's turn: a later record tells of a later state."""
         tools = self._tools
         pending, self._pending = self._pending, Pending()
         first = self._times.before(self.engine.needed_since(now) - LATENESS_OF_APPEND)
@@ -324,12 +331,13 @@ class Partition:
         sent = [await tools.state_log.send(self.number, part) for part in encoded(record, self._logged_next)]
         decided = len(pending.commands) + len(pending.cancellations)
         outputs = pending.outputs()
-        self._appends.put_nowait(Append(sent, decided, outputs, boards))
+        append = Append(sent, decided, outputs, asyncio.get_running_loop().create_future())
+        self._appends.put_nowait(append)
         self._appends_in_flight += 1
         self._outputs_waiting += len(outputs)
         self._logged_next = self.next
         self._logged_at = now
-        self._due.update(boards)
+        return append
 
     async def _publish(self) -> None:
         """Publish what follows from each append once it is in the log. Fenced when a newer owner stands before it."""
@@ -337,12 +345,11 @@ class Partition:
         while (append := await self._appends.get()) is not None:
             for acknowledgement in append.acknowledgements:
                 await self._logged(await tools.state_log.offset(acknowledgement))
+            append.logged.set_result(None)
             tools.hooks.appended(self.number, append.decided)
             await self._acknowledged(at_most=PUBLISHED_IN_FLIGHT_MAX)
             sent = await tools.outputs.send(self.number, append.outputs)
             self._sent.append((self.logged_offset, asyncio.gather(*sent)))
-            for centre in append.boards:
-                self._boards.put_nowait(centre)
             self._appends_in_flight -= 1
             self._outputs_waiting -= len(append.outputs)
             self._wake.set()
@@ -363,33 +370,36 @@ class Partition:
 
     async def _write_boards(self) -> None:
         """Write the boards that are due, one at a time among all partitions, so that steps go between them."""
-        while True:
-            sent = await self._write_board(await self._boards.get())
+        due: list[str | None] = []
+        while None not in due:
+            due = [await self._boards.get()]
             while not self._boards.empty():
-                sent += await self._write_board(self._boards.get_nowait())
-            self._set_alarm()
-            await asyncio.gather(*sent)
+                due.append(self._boards.get_nowait())
+            boards = [await self._make_board(centre) for centre in due if centre is not None]
+            if boards:
+                async with self._turn:
+                    append = await self._append(self._advance())
+                await append.logged
+                sent = await self._tools.boards.send(self.number, boards)
+                self._set_alarm()
+                await asyncio.gather(*sent)
 
-    async def _write_board(self, centre: str) -> list[asyncio.Future[Any]]:
-        tools = self._tools
-        async with tools.board_turn, self._turn:
+    async def _make_board(self, centre: str) -> Output:
+        clock = self._tools.clock
+        async with self._tools.board_turn, self._turn:
             now = self._advance()
             self._due.discard(centre)
-            board, cost = await self._make_board(centre, now)
-            self._pace(centre).write(now, cost)
-        return await tools.boards.send(self.number, [board])
-
-    async def _make_board(self, centre: str, now: int) -> tuple[Output, int]:
-        """The board and what it cost, without what others did meanwhile."""
-        clock = self._tools.clock
-        cost, began = 0, clock()
-        for board in self.engine.board_in_parts(centre, now):
-            if board is not None:
-                return out.board(centre, board), cost + clock() - began
-            cost += clock() - began
-            await asyncio.sleep(0)
-            began = clock()
-        raise AssertionError("a board is the last of its parts")
+            cost, began = 0, clock()
+            for board in self.engine.board_in_parts(centre, now):
+                if board is not None:
+                    break
+                cost += clock() - began
+                await asyncio.sleep(0)
+                began = clock()
+            assert board is not None
+            made = out.board(centre, board)
+            self._pace(centre).write(now, cost + clock() - began)
+        return made
 
     # Time ------------------------------------------------------------------------------------------------------
 

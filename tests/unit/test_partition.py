@@ -59,13 +59,13 @@ class Published:
 class Running:
     """A partition that runs, fed with slices of one refused record each: each step has something to publish."""
 
-    def __init__(self) -> None:
-        self.log, self.published = Log(), Published()
+    def __init__(self, *rooms: str) -> None:
+        self.log, self.published, self.boards = Log(), Published(), Published()
         tools = Tools(
             producer=None,  # type: ignore[arg-type]
             state_log=self.log,  # type: ignore[arg-type]
             outputs=self.published,  # type: ignore[arg-type]
-            boards=self.published,  # type: ignore[arg-type]
+            boards=self.boards,  # type: ignore[arg-type]
             gate=Gate(1),
             refusals=Refusals(),
             anomalies=no_anomalies(),
@@ -73,7 +73,7 @@ class Running:
             hooks=NoHooks(),
             progress=Progress(),
         )
-        self.partition = Partition(0, EPOCH, Engine(Profile()), 0, AppendTimes(), tools)
+        self.partition = Partition(0, EPOCH, Engine(Profile(), opens=rooms), 0, AppendTimes(), tools)
         self.task = asyncio.create_task(self.partition.run())
 
     async def takes(self, *keys: bytes) -> None:
@@ -177,3 +177,18 @@ async def test_who_pauses_publishes_first_what_was_appended(running: Running) ->
     await running.task
     assert running.published.keys == [b"a", b"b"]
     assert running.partition.is_sound
+
+
+async def test_a_board_is_sent_when_what_it_shows_is_in_the_log() -> None:
+    running = Running("avon")
+    await running.takes(b"a")
+    steps, boards = 1, 1
+    assert len(running.log.sent) == steps + boards
+    running.log.acknowledge(0, 1, EPOCH + 1)
+    await quiet()
+    assert running.boards.keys == []
+    running.log.acknowledge(1, 1, EPOCH + 2)
+    await quiet()
+    assert running.boards.keys == [b"avon"]
+    running.partition.pause()
+    await running.task
