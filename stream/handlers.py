@@ -68,7 +68,7 @@ class Snapshot:
 
 
 class Place(NamedTuple):
-    """As what a handler counts, and until when that is so if nothing is heard."""
+    """As what a handler counts, and at last until when that is so if nothing is heard."""
 
     state: str
     """Or `unknown`."""
