@@ -31,9 +31,8 @@ from stream.counters import no_anomalies
 from stream.engine import Engine
 
 GROUP = "occ-worker"
-RECORDS_MAX = 10_000
 FETCH_BYTES_MAX = 4 * 1024 * 1024
-"""Of one partition: the fetcher hands out all it has of one before it turns to the next."""
+"""Of one partition at a time: some ten thousand events."""
 REQUEST_SECONDS = 90
 RESTORE_SECONDS_MAX = 80
 """Faust gives a recovery up for good, and in silence, when a step of it takes REQUEST_SECONDS."""
@@ -89,7 +88,6 @@ def create_app(settings: Settings, *, partitions: int, hooks: Hooks | None = Non
         topic_allow_declare=False,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=FETCH_BYTES_MAX,
-        broker_max_poll_records=RECORDS_MAX,
         broker_session_timeout=session_seconds,
         broker_heartbeat_interval=session_seconds / 5,
         broker_rebalance_timeout=30,

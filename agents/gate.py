@@ -19,6 +19,7 @@ from schemas.codec import CLOCK_TOLERANCE, Arrival, Refusal, decode
 from schemas.events import ID_BYTES_MAX
 from schemas.masking import mask
 from schemas.outputs import REFUSAL_REASONS, DeadLetter, RefusalReason
+from schemas.topics import EVENTS
 from stream.windows import HORIZON
 
 CENTRES_CACHED_MAX = 1_024
@@ -52,8 +53,8 @@ class Gate:
         self._partitions = partitions
         self._centres: dict[bytes, tuple[str, int]] = {}
 
-    def sift(self, records: Sequence[Record]) -> Sifted:
-        """Judge each of `records`, which are of one partition; never raises, whatever their bytes."""
+    def sift(self, records: Sequence[Record], number: int) -> Sifted:
+        """Judge each of `records` of partition `number`; never raises, whatever their bytes."""
         sifted = Sifted()
         arrive, keep, refuse = sifted.arrivals.append, sifted.records.append, sifted.refused.append
         known = self._centres.get
@@ -73,7 +74,7 @@ class Gate:
                 centre, partition = known(key) or self._learn(key)
                 if centre != arrival.event.data.centre:
                     refusal = OTHER_KEY
-                elif partition != record.partition:
+                elif partition != number:
                     refusal = WRONG_PARTITION
                 elif arrival.at > appended_at + CLOCK_TOLERANCE:
                     refusal = FUTURE
@@ -117,13 +118,13 @@ class Refusals:
         return sum(self._recent) / len(self._recent) if self._recent else 0.0
 
 
-def dead_letter(record: Record, refusal: Refusal) -> DeadLetter:
+def dead_letter(record: Record, partition: int, refusal: Refusal) -> DeadLetter:
     """What is kept of a refused record: masked content, or of bytes that are not JSON only length and digest."""
     value = record.value or b""
     letter = DeadLetter(
         reason=refusal.reason,
-        topic=record.topic,
-        partition=record.partition,
+        topic=EVENTS.name,
+        partition=partition,
         offset=record.offset,
         why=refusal.why,
         member=refusal.member,

@@ -49,10 +49,10 @@ def board(centre: str, content: dict[str, object]) -> Output:
     return Output(BOARD.name, centre.encode(), orjson.dumps(content))
 
 
-def dead(record: Record, refusal: Refusal) -> Output:
-    """A refused record; its key may be anything, so that too is masked."""
+def dead(record: Record, partition: int, refusal: Refusal) -> Output:
+    """A refused record of the input; its key may be anything, so that too is masked."""
     key = None if record.key is None else str(mask(record.key[:ID_BYTES_MAX].decode(errors="replace"))).encode()
-    return Output(DEAD.name, key, orjson.dumps(msgspec.to_builtins(dead_letter(record, refusal))))
+    return Output(DEAD.name, key, orjson.dumps(msgspec.to_builtins(dead_letter(record, partition, refusal))))
 
 
 class Outputs:

@@ -9,10 +9,11 @@ ends, and is restored from the log by whoever owns it next.
 
 import asyncio
 import logging
+import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from agents import outputs as out
 from agents.append_times import AppendTimes
@@ -31,8 +32,12 @@ from stream.engine import Effects, Engine
 
 log = logging.getLogger(__name__)
 
-STEP_RECORDS_MAX = 1_000
-"""As many are taken before the loop gets a turn: some 10 ms."""
+STEP_RECORDS_MAX = 400
+"""As many are taken before the loop gets a turn: some 5 ms."""
+SWITCH_SECONDS = 0.0005
+"""Events are fetched by a thread of their own: at the usual 5 ms it would wait so long for each turn of the loop."""
+SWITCH_SECONDS_WHEN_BEHIND = 0.02
+"""Two threads that take turns all the time get less done: with much to be applied it has to wait."""
 SLICES_IN_FLIGHT_MAX = 2
 APPENDS_IN_FLIGHT_MAX = 4
 """While Kafka is silent no more is decided: it would be old when it is heard."""
@@ -51,13 +56,43 @@ class Fenced(Exception):  # noqa: N818 - an ordinary end of ownership
     """A newer owner has marked this partition: nothing of this step may be published."""
 
 
+class Batch(Protocol):
+    """A batch as Kafka keeps it: `max_timestamp` in ms. It can be read once."""
+
+    @property
+    def base_offset(self) -> int: ...
+    @property
+    def next_offset(self) -> int: ...
+    @property
+    def max_timestamp(self) -> int: ...
+    def __iter__(self) -> Iterator[Record]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Consecutive records of one partition, fetched since its last `rewind`."""
+    """Consecutive batches of one partition, fetched since its last `rewind`; what is before `start` is known."""
 
     partition: "Partition"
     rewinds: int
-    records: Sequence[Record]
+    batches: Sequence[Batch]
+    start: int
+
+    def __len__(self) -> int:
+        return self.batches[-1].next_offset - self.start
+
+    def parts(self) -> Iterator[list[Record]]:
+        """The records, some hundred at a time. Each is made when its turn comes: all would not fit into a cache."""
+        part: list[Record] = []
+        for batch in self.batches:
+            if batch.base_offset < self.start:
+                part += [record for record in batch if record.offset >= self.start]
+            else:
+                part += batch
+            while len(part) >= STEP_RECORDS_MAX:
+                yield part[:STEP_RECORDS_MAX]
+                del part[:STEP_RECORDS_MAX]
+        if part:
+            yield part
 
 
 @dataclass(slots=True)
@@ -105,13 +140,13 @@ class Pending:
         self.cancellations += effects.cancellations
         self.facts += effects.facts
 
-    def outputs(self) -> list[Output]:
-        """All of it, in the order in which it is published."""
+    def outputs(self, number: int) -> list[Output]:
+        """All of it, in the order in which it is published; `number` is that of the partition."""
         decided: list[Decided] = [*self.cancellations, *self.commands]
         return [
             *map(out.announcement, decided),
             *map(out.facts, self.facts),
-            *(out.dead(record, refusal) for record, refusal in self.refused),
+            *(out.dead(record, number, refusal) for record, refusal in self.refused),
         ]
 
 
@@ -178,23 +213,21 @@ class Partition:
         """Whether another slice may be fetched."""
         return self.in_flight < SLICES_IN_FLIGHT_MAX
 
-    def admit(self, records: Sequence[Record]) -> Slice | int:
-        """The fetched `records` as a slice, or the offset to seek to because they do not follow the last ones.
+    def admit(self, batches: Sequence[Batch]) -> Slice | int:
+        """The fetched `batches` as a slice, or the offset to seek to because they do not follow the last ones.
 
         A hole in the offsets is believed only when it is there again right after that seek: then it is real
         (records of a transaction's control), and not what was fetched before a rebalance.
         """
-        first = records[0].offset
-        if first < self._fetch_next:
-            records = [record for record in records if record.offset >= self._fetch_next]
-            if not records:
-                return self._fetch_next
-        elif first > self._fetch_next and first != self._believed_hole:
+        first, start = batches[0].base_offset, self._fetch_next
+        if batches[-1].next_offset <= start:
+            return start
+        if first > start and first != self._believed_hole:
             self._believed_hole = first
-            return self._fetch_next
-        self._fetch_next = records[-1].offset + 1
+            return start
+        self._fetch_next = batches[-1].next_offset
         self.in_flight += 1
-        return Slice(self, self._rewinds, records)
+        return Slice(self, self._rewinds, batches, start)
 
     def offer(self, fetched: Slice) -> None:
         """Queue a slice that was admitted; one from before a rewind comes again by itself."""
@@ -268,7 +301,7 @@ class Partition:
         """Apply one slice, or let time pass; hand over to the log what follows."""
         async with self._turn:
             if self._slices:
-                await self._apply(self._slices.popleft().records)
+                await self._apply(self._slices.popleft())
                 self.in_flight -= 1
             now = self._advance()
             if now >= self._ticked_at + TICK_EVERY:
@@ -284,14 +317,14 @@ class Partition:
         if self._slices:
             self._wake.set()
 
-    async def _apply(self, records: Sequence[Record]) -> None:
+    async def _apply(self, fetched: Slice) -> None:
         tools = self._tools
         effects = Effects()
-        for start in range(0, len(records), STEP_RECORDS_MAX):
-            if start:
+        sys.setswitchinterval(SWITCH_SECONDS_WHEN_BEHIND if len(fetched) > STEP_RECORDS_MAX else SWITCH_SECONDS)
+        for number, part in enumerate(fetched.parts()):
+            if number:
                 await asyncio.sleep(0)
-            part = records[start : start + STEP_RECORDS_MAX]
-            sifted = tools.gate.sift(part)
+            sifted = tools.gate.sift(part, self.number)
             effects.refused.clear()
             self.engine.take(sifted.arrivals, self._advance(), effects)
             refused = sifted.refused
@@ -303,8 +336,8 @@ class Partition:
         now = self._advance()
         self.engine.settle(now, effects)
         self._take(effects, now)
-        self.newest_appended_at = records[-1].timestamp * 1_000
-        self.next = records[-1].offset + 1
+        self.newest_appended_at = fetched.batches[-1].max_timestamp * 1_000
+        self.next = fetched.batches[-1].next_offset
 
     def _take(self, effects: Effects, now: int) -> None:
         self._pending.add(effects)
@@ -330,7 +363,7 @@ class Partition:
         )
         sent = [await tools.state_log.send(self.number, part) for part in encoded(record, self._logged_next)]
         decided = len(pending.commands) + len(pending.cancellations)
-        outputs = pending.outputs()
+        outputs = pending.outputs(self.number)
         append = Append(sent, decided, outputs, asyncio.get_running_loop().create_future())
         self._appends.put_nowait(append)
         self._appends_in_flight += 1

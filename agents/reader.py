@@ -4,7 +4,7 @@ It knows where a partition begins and ends, and gives every record between two o
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
@@ -18,15 +18,14 @@ SILENT_SECONDS_MAX = 30
 class Record(Protocol):
     """What Kafka gives of one record; `timestamp` in ms."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    timestamp_type: int
-    key: bytes | None
-    value: bytes | None
-    headers: Any
-    serialized_value_size: int
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 class Reader:

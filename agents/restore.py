@@ -42,7 +42,7 @@ async def take_over(number: int, topic: str, new_engine: NewEngine, reader: Read
         for start in range(0, len(records), STEP_RECORDS_MAX):
             part = records[start : start + STEP_RECORDS_MAX]
             times.note(part[0].offset, part[0].timestamp * 1_000)
-            sifted = tools.gate.sift(part)
+            sifted = tools.gate.sift(part, number)
             now = part[-1].timestamp * 1_000
             applied = engine.apply(sifted.arrivals, now)
             passed = engine.tick(now)
@@ -51,7 +51,7 @@ async def take_over(number: int, topic: str, new_engine: NewEngine, reader: Read
                 refused += [(sifted.records[index], refusal) for index, refusal in applied.refused]
                 unpublished += [out.facts(settled) for settled in (*applied.facts, *passed.facts)]
                 unpublished += [
-                    out.dead(record, refusal)
+                    out.dead(record, number, refusal)
                     for record, refusal in refused
                     if record.offset >= (folded.published_next or 0)
                 ]

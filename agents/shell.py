@@ -15,8 +15,8 @@ from typing import Literal
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from agents.exits import Exit, Unfit, end
-from agents.partition import Fenced, Partition, Slice, Tools
-from agents.reader import Reader, Record
+from agents.partition import Batch, Fenced, Partition, Slice, Tools
+from agents.reader import Reader
 from agents.restore import NewEngine, take_over
 from agents.state_log import LogError
 
@@ -103,10 +103,10 @@ class Shell:
         owned = self.partitions
         return {number for number in numbers if number in owned and owned[number].has_room}
 
-    def admit(self, number: int, records: Sequence[Record]) -> Slice | int | None:
+    def admit(self, number: int, batches: Sequence[Batch]) -> Slice | int | None:
         """What was fetched as a slice to deliver, the offset to seek to instead, or None to drop it."""
         partition = self.partitions.get(number)
-        return None if partition is None else partition.admit(records)
+        return None if partition is None else partition.admit(batches)
 
     def applied(self) -> dict[int, int]:
         """The next input offset of each partition, for the group's own record of progress."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sys
 import threading
 from typing import Any, NoReturn
 
@@ -13,9 +12,6 @@ from agents.exits import Exit, leave
 from agents.garbage import look_once
 from agents.progress import watch
 from agents.transport import SliceApp
-
-SWITCH_SECONDS = 0.0005
-"""Events are fetched by a thread of their own: at the usual 5 ms it would wait so long for each turn of the loop."""
 
 STOP_SECONDS_MAX = 10.0
 """While Kafka is away nothing can be said to the group and no acknowledgement comes; the log is the truth anyway."""
@@ -37,7 +33,6 @@ def run(app: SliceApp, *, watchdog_seconds: float, verbose: bool = False) -> NoR
     """Run `app` until it is told to stop; ends the process with a code of `agents.exits`."""
     uvloop.install()
     look_once()
-    sys.setswitchinterval(SWITCH_SECONDS)
     watch(app.shell.tools.progress, app.has_work, watchdog_seconds)
     app.conf.datadir.mkdir(parents=True, exist_ok=True)
     worker = Worker(

@@ -154,7 +154,8 @@ async def _heard(servers: str, centre: str, now: int) -> list[Arrival]:
         client.seek(place, end if start is None else start)
         try:
             async for records in records_until(client, place, end):
-                of_centre = (each for each in gate.sift(records).arrivals if each.event.data.centre == centre)
+                arrivals = gate.sift(records, place.partition).arrivals
+                of_centre = (each for each in arrivals if each.event.data.centre == centre)
                 heard += [each for each in of_centre if isinstance(each.event, _TELLING)]
         except KafkaTimeoutError:
             raise clients.KafkaUnreachable(servers) from None

@@ -12,11 +12,12 @@ import orjson
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from agents.app import FETCH_BYTES_MAX, RECORDS_MAX
+from agents.app import FETCH_BYTES_MAX
 from schemas.events import VisitQueued
 from schemas.topics import EVENTS, PARTITIONS_DEFAULT
 
 ECHO = "bench.echo"
+RECORDS_MAX = 10_000
 _QUEUED = VisitQueued.__struct_config__.tag
 
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import faust
 import pytest
+from aiokafka.consumer import fetcher
 from faust.app.base import App
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer, Fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import ConsumerMessage
 
-from agents.transport import SliceApp, SliceConsumer, SliceTransport
+from agents.transport import BatchThread, SliceApp, SliceConsumer, SliceTransport
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 PINNED = ("faust-streaming", "aiokafka", "mode-streaming")
@@ -47,6 +48,11 @@ def test_the_version_is_pinned_exactly_and_is_the_one_installed(package: str) ->
         ("assignment", ["self"], driver.Consumer),
         ("highwater", ["self", "tp"], driver.Consumer),
         ("_new_transport", ["self"], App),
+        ("_new_consumer_thread", ["self"], driver.Consumer),
+        ("_fetch_records", ["self", "consumer", "active_partitions", "timeout", "max_records"], BatchThread.__base__),
+        ("fetched_records", ["self", "partitions", "timeout", "max_records"], fetcher.Fetcher),
+        ("_create_fetch_waiter", ["self"], fetcher.Fetcher),
+        ("_unpack_records", ["self"], fetcher.PartitionRecords),
     ],
 )
 def test_a_method_that_is_hooked_or_called_takes_what_it_took(method: str, arguments: list[str], of: type) -> None:
@@ -70,6 +76,14 @@ def test_the_fetcher_still_drains_through_the_hook() -> None:
 def test_what_the_hooks_read_of_a_consumer_is_still_there(attribute: str) -> None:
     made = inspect.getsource(Consumer.__init__)
     assert f"self.{attribute} " in made or hasattr(driver.Consumer, attribute), f"Consumer.{attribute} is gone"
+
+
+def test_what_was_fetched_is_still_kept_where_batches_are_made_of_it():
+    assert "self._records[tp] = FetchResult(" in inspect.getsource(fetcher.Fetcher._proc_fetch_request)
+    assert "self._partition_records = partition_records" in inspect.getsource(fetcher.FetchResult.__init__)
+    made = inspect.getsource(fetcher.PartitionRecords.__init__)
+    assert "self._records = records" in made
+    assert "self._records_iterator = self._unpack_records()" in made
 
 
 def test_the_last_step_before_the_flow_resumes_is_still_perform_seek() -> None:

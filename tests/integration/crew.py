@@ -220,7 +220,7 @@ class Crew:
         counts: dict[str, int] = defaultdict(int)
         for partition in range(self.partitions):
             events = await self.records(EVENTS.name, partition)
-            arrivals = Gate(self.partitions).sift(events).arrivals
+            arrivals = Gate(self.partitions).sift(events, partition).arrivals
             assert len(arrivals) == len(events)
             counts["events"] += len(events)
             for centre, board in (await self.boards(partition)).items():

@@ -113,7 +113,7 @@ async def test_100000_hostile_records_change_no_figure_and_are_kept_with_their_r
     good = [
         arrival
         for partition in range(PARTITIONS)
-        for arrival in Gate(PARTITIONS).sift(await crew.records(EVENTS.name, partition)).arrivals
+        for arrival in Gate(PARTITIONS).sift(await crew.records(EVENTS.name, partition), partition).arrivals
         if arrival.event.id in ours
     ]
     shown = {

@@ -73,7 +73,7 @@ async def test_history_is_sent_once_as_the_worker_takes_it_however_often_it_is_i
             "stopped": False,
         }
     records = await log.records()
-    sifted = Gate(PARTITIONS_DEFAULT).sift(records)
+    sifted = Gate(PARTITIONS_DEFAULT).sift(records, records[0].partition)
     assert (len(records), len(sifted.arrivals), sifted.refused) == (14, 14, [])
     engine = Engine(Profile())
     engine.apply(sifted.arrivals, time.time_ns() // 1_000)
@@ -135,7 +135,8 @@ async def test_wrap_up_of_a_contact_log_completes_the_handling_time(
         assert run.returncode == 0, run.stderr
         assert json.loads(run.stdout) == {"sent": 1, "of": 1, "left_out": {"too_old": 0}, "stopped": False}
 
-    sifted = Gate(PARTITIONS_DEFAULT).sift(await log.records())
+    records = await log.records()
+    sifted = Gate(PARTITIONS_DEFAULT).sift(records, records[0].partition)
     assert sifted.refused == []
     history = History(Profile(), Period())
     for _ in history.take(sorted(sifted.arrivals, key=lambda each: (each.at, each.event.source, each.event.id))):

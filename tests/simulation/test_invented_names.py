@@ -50,9 +50,7 @@ class Sent:
 
     key: bytes
     value: bytes
-    partition: int
     timestamp: int
-    topic: str = "occ.events.v1"
     offset: int = 0
 
 
@@ -173,7 +171,7 @@ class Worker:
 
     def apply(self, records: list[Any], now: int) -> None:
         """One slice, and each second a tick."""
-        sifted = self.gate.sift(records)
+        sifted = self.gate.sift(records, HOME)
         effects = self.engine.apply(sifted.arrivals, now)
         self.commands += effects.commands
         refused = [*sifted.refused, *effects.refused]
@@ -194,14 +192,14 @@ def test_a_million_invented_names_change_no_figure_and_are_bounded() -> None:
     peak_starts_anew()
     for event in events:
         now, at = micros(event.time), rfc3339(micros(event.time))
-        ours = Sent(CENTRE.encode(), encode(event), HOME, now // 1000)
+        ours = Sent(CENTRE.encode(), encode(event), now // 1000)
         records = [ours]
         for make in islice(makes, each_time):
             number += 1
             key, value, reason = make(number, at)
             if reason is not None:
                 expected[reason] += 1
-            records.append(Sent(key.encode(), value.encode(), HOME, now // 1000))
+            records.append(Sent(key.encode(), value.encode(), now // 1000))
         alone.apply([ours], now)
         flooded.apply(records, now)
     grown = resident("VmHWM") - resident_before
@@ -228,6 +226,6 @@ def test_a_worker_that_takes_any_control_room_opens_64_and_refuses_the_others() 
     now = micros(STARTS_AT)
     for number in range(1_000):
         key, value, _ = unheard_of(number, rfc3339(now))
-        worker.apply([Sent(key.encode(), value.encode(), HOME, now // 1000)], now)
+        worker.apply([Sent(key.encode(), value.encode(), now // 1000)], now)
     assert len(worker.engine.rooms) == CENTRES_MAX
     assert +worker.refusals.by_reason == {"unknown_centre": 1_000 - CENTRES_MAX}

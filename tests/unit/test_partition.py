@@ -1,7 +1,6 @@
 """Steps of one partition while the state log is slow, silent, broken, or somebody else's."""
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from agents.progress import Progress
 from stream.counters import no_anomalies
 from stream.engine import Engine
 from stream.profile import Profile
+from tests.batches import batch_bytes, batches
 from tests.feed import us
 
 NOW = us(0)
@@ -84,18 +84,7 @@ class Running:
                 await quiet()
                 if len(self.log.sent) == before:
                     return
-            record = SimpleNamespace(
-                topic="occ.events.v1",
-                partition=0,
-                offset=self.partition._fetch_next,
-                timestamp=NOW // 1_000,
-                timestamp_type=1,
-                key=key,
-                value=b"no event",
-                headers=(),
-                serialized_value_size=8,
-            )
-            admitted = self.partition.admit([record])
+            admitted = self.partition.admit(batches(batch_bytes(self.partition._fetch_next, [b"no event"], key)))
             assert isinstance(admitted, Slice)
             self.partition.offer(admitted)
         await quiet()
