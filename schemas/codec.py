@@ -25,10 +25,12 @@ from schemas import events as ev
 from schemas.events import EVENT_TYPES, ID_BYTES_MAX, Data, Envelope, Event
 from schemas.moments import MINUTE, micros, rfc3339
 from schemas.outputs import RefusalReason
+from schemas.unread import SnapshotUnread
 
 RECORD_BYTES_MAX = 256 * 1024
 DEPTH_MAX = 400  # below what any reader's recursion allows, so that a record is too deep everywhere or nowhere
-MOMENT_MIN = micros(datetime(2000, 1, 1, tzinfo=UTC))
+_FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+MOMENT_MIN = micros(_FIRST_MOMENT)
 MOMENT_MAX = micros(datetime(9999, 1, 1, tzinfo=UTC))  # a year of room before the calendar of `datetime` ends
 CLOCK_TOLERANCE = 5 * MINUTE
 
@@ -55,20 +57,21 @@ def decode(value: bytes | None, appended_at: int | None = None) -> Arrival | Ref
     """Read one record; `appended_at` is its append time in µs, `None` where there is none (files)."""
     if not value:
         return EMPTY
-    if len(value) > RECORD_BYTES_MAX:
+    is_long = len(value) > _LONG_BYTES_MIN
+    if is_long and len(value) > RECORD_BYTES_MAX:
         return TOO_LARGE
-    if len(value) > _TOO_DEEP_BYTES_MIN and _depth(value) > DEPTH_MAX:
+    if is_long and _depth(value) > DEPTH_MAX:
         return TOO_DEEP
     if _BACKSLASH in value or _DELETE in value or not value.isascii():
         return _decode_carefully(value, appended_at)
     try:
-        event = _read(value)
+        event = _read_handlers(value) if is_long and _HANDLERS in value else _read(value)
     except (msgspec.MsgspecError, RecursionError):
         return _decode_carefully(value, appended_at)
     at = micros(event.time)
     if not MOMENT_MIN <= at < MOMENT_MAX:
         return _impossible("time")
-    if (inner := _INNER_MOMENTS.get(event.__class__)) and (refusal := _check_moments(event.data, at, inner)):
+    if (inner := _INNER_MOMENTS.get(event.__class__)) and (refusal := _check_moments(event, inner)):
         return refusal
     return Arrival(event, at, at if appended_at is None else appended_at)
 
@@ -106,7 +109,7 @@ TOO_DEEP = Refusal("too_deep", f"objects and arrays are nested more than {DEPTH_
 NOT_JSON = Refusal("not_json", "the record is not JSON in UTF-8")
 NOT_OBJECT = Refusal("not_object", "the record is not a JSON object")
 
-_TOO_DEEP_BYTES_MIN = 2 * DEPTH_MAX  # what nests deeper in fewer bytes does not close, and is no JSON for anybody
+_LONG_BYTES_MIN = 2 * DEPTH_MAX  # what nests deeper in fewer bytes does not close, and is no JSON for anybody
 _BACKSLASH, _DELETE = b"\\\x7f"
 _ENVELOPE = ("specversion", "id", "source", "type", "time")
 _STEMS = {name.rpartition(".v")[0] for name in EVENT_TYPES}
@@ -127,8 +130,38 @@ _INNER_MOMENTS: dict[type[Envelope], tuple[tuple[str, bool], ...]] = {
     ev.Note: (("at", True), ("until", True)),
 }
 
+
+HANDLERS_KNOWN_MAX = 10_000
+HANDLER_BYTES_KNOWN_MAX = 512
+_HANDLERS = f'"{ev.HandlerSnapshot.__struct_config__.tag}"'.encode()
+_known_handlers: dict[bytes, ev.HandlerNow] = {}
+
 _read = msgspec.json.Decoder(Event).decode
+_read_envelope = msgspec.json.Decoder(SnapshotUnread).decode
+_read_handler = msgspec.json.Decoder(ev.HandlerNow).decode
 _skim = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def _read_handlers(value: bytes) -> ev.HandlerSnapshot:
+    """As `_read`, for what is by far the longest event: word for word it mostly repeats what was said before."""
+    snapshot = _read_envelope(value)
+    known = _known_handlers.get
+    handlers = tuple([known(said) or _learn_handler(said) for said in map(bytes, snapshot.data.handlers)])
+    data = ev.HandlerSnapshotData(
+        centre=snapshot.data.centre, time_quality=snapshot.data.time_quality, handlers=handlers
+    )
+    return new_event(
+        ev.HandlerSnapshot, data, id=snapshot.id, source=snapshot.source, time=snapshot.time, subject=snapshot.subject
+    )
+
+
+def _learn_handler(said: bytes) -> ev.HandlerNow:
+    handler = _read_handler(said)
+    if len(said) <= HANDLER_BYTES_KNOWN_MAX:
+        if len(_known_handlers) >= HANDLERS_KNOWN_MAX:
+            _known_handlers.clear()
+        _known_handlers[said] = handler
+    return handler
 
 
 def _decode_carefully(value: bytes, appended_at: int | None) -> Arrival | Refusal:
@@ -150,7 +183,7 @@ def _decode_carefully(value: bytes, appended_at: int | None) -> Arrival | Refusa
     at = micros(event.time)
     if not MOMENT_MIN <= at < MOMENT_MAX:
         return _impossible("time")
-    refusal = _check_moments(event.data, at, _INNER_MOMENTS.get(type(event), ())) or _check_texts(event)
+    refusal = _check_moments(event, _INNER_MOMENTS.get(type(event), ())) or _check_texts(event)
     return refusal or Arrival(event, at, at if appended_at is None else appended_at)
 
 
@@ -184,28 +217,33 @@ def _check_envelope(document: dict[str, object]) -> Refusal | None:
     return Refusal("unknown_type", "is not a type of event known here", "type")
 
 
-def _check_moments(data: Data, at: int, inner: tuple[tuple[str, bool], ...]) -> Refusal | None:
+def _check_moments(event: Event, inner: tuple[tuple[str, bool], ...]) -> Refusal | None:
+    data, time = event.data, event.time
     for member, may_be_later in inner:
         moment = getattr(data, member)
-        if moment and (refusal := _check_moment(moment, at, may_be_later, f"data.{member.rstrip('_')}")):
+        if moment is None or _FIRST_MOMENT <= moment <= time:
+            continue
+        if refusal := _check_moment(moment, time, may_be_later, f"data.{member.rstrip('_')}"):
             return refusal
-    return _check_snapshot(data, at) if isinstance(data, ev.QueueSnapshotData) else None
+    return _check_snapshot(data, time) if isinstance(data, ev.QueueSnapshotData) else None
 
 
-def _check_snapshot(data: ev.QueueSnapshotData, at: int) -> Refusal | None:
+def _check_snapshot(data: ev.QueueSnapshotData, time: datetime) -> Refusal | None:
     if data.part > data.parts:
         return Refusal("bad_value", "is greater than data.parts", "data.part")
     for index, visit in enumerate(data.waiting):
-        if refusal := _check_moment(visit.queued_at, at, False, f"data.waiting[{index}].queued_at"):
+        if _FIRST_MOMENT <= visit.queued_at <= time:
+            continue
+        if refusal := _check_moment(visit.queued_at, time, False, f"data.waiting[{index}].queued_at"):
             return refusal
     return None
 
 
-def _check_moment(moment: datetime, at: int, may_be_later: bool, member: str) -> Refusal | None:
-    inner = micros(moment)
-    if not MOMENT_MIN <= inner < MOMENT_MAX:
+def _check_moment(moment: datetime, time: datetime, may_be_later: bool, member: str) -> Refusal | None:
+    at = micros(moment)
+    if not MOMENT_MIN <= at < MOMENT_MAX:
         return _impossible(member)
-    if inner > at + CLOCK_TOLERANCE and not may_be_later:
+    if at > micros(time) + CLOCK_TOLERANCE and not may_be_later:
         return Refusal("bad_value", "is more than 5 minutes after the event itself", member)
     return None
 

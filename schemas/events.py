@@ -14,6 +14,8 @@ from msgspec import Meta, Struct
 
 ID_BYTES_MAX = 200
 PRIORITY_MAX = 1000
+LISTED_MAX = 2_000
+"""Handlers, or visits, in one snapshot or part of one."""
 
 # What only the codec enforces is still said in the JSON Schema: `extra_json_schema` costs the decoder nothing.
 _NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]+$"
@@ -178,7 +180,7 @@ class HandlerNow(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class HandlerSnapshotData(Data, frozen=True):
-    handlers: Annotated[tuple[HandlerNow, ...], Meta(max_length=2000)]
+    handlers: Annotated[tuple[HandlerNow, ...], Meta(max_length=LISTED_MAX)]
 
 
 class RosterPlannedData(Data, frozen=True):
@@ -210,7 +212,7 @@ class QueueSnapshotData(Data, frozen=True):
     taken_at: Moment
     part: Annotated[int, Meta(ge=1, le=1000)]
     parts: Annotated[int, Meta(ge=1, le=1000)]
-    waiting: Annotated[tuple[WaitingNow, ...], Meta(max_length=2000)]
+    waiting: Annotated[tuple[WaitingNow, ...], Meta(max_length=LISTED_MAX)]
 
 
 class SourceHeartbeatData(Data, frozen=True):

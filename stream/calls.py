@@ -58,7 +58,8 @@ class Call:
 
     def least(self, kind: int) -> Fact | None:
         """The fact of `kind` that wins, or None."""
-        return f.least(fact for fact in self.facts if fact[f.KIND] == kind)
+        found = [fact for fact in self.facts if fact[f.KIND] == kind]
+        return found[0] if len(found) == 1 else f.least(found)
 
 
 def offer_of(call: Call) -> Offer | None:

@@ -5,11 +5,11 @@ together since they are alike: a fortieth of the size. They are unpacked when so
 all. Packing keeps every fact, so it changes no figure.
 """
 
-import zlib
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from cramjam import zstd
 
 from schemas.moments import HOUR
 from stream.callers import call_made
@@ -25,6 +25,8 @@ _Value = str | int | bool | None | tuple[tuple[str, str], ...]
 """What a fact's payload holds; the pairs are a caller's tokens."""
 _PackedFact = tuple[int, int, int, str, str, int, tuple[_Value, ...]]
 _Timeline = list[tuple[int, int]] | None
+_Counting = tuple[str, int, int | None, int, tuple[int, int, int, str], str]
+"""Of visits.Counting, whose own annotations say less once it is compiled."""
 
 
 class _PackedVisit(msgspec.Struct, array_like=True, frozen=True):
@@ -35,7 +37,7 @@ class _PackedVisit(msgspec.Struct, array_like=True, frozen=True):
     ringing: tuple[int, int, str] | None
     seen: tuple[tuple[str, int], ...]
     last_at: int
-    counting: Counting | None
+    counting: _Counting | None
     atoms: tuple[Atom, ...]
     concluded: int | None
     published: int | None
@@ -68,11 +70,11 @@ class Cold:
         packed = [_pack(call) for call in calls]
         self.kept_until = kept_until
         self.first_at = min(call.first_at for call in packed)
-        self._packed = zlib.compress(_encode(packed), _FAST)
+        self._packed = bytes(zstd.compress(_encode(packed), _FAST))
 
     def unpack(self) -> list[Call]:
         """The calls with their visits."""
-        return [_unpack(known) for known in _decode(zlib.decompress(self._packed))]
+        return [_unpack(known) for known in _decode(zstd.decompress(self._packed))]
 
 
 def _pack(call: Call) -> _PackedCall:
@@ -117,7 +119,7 @@ def _visit(call: Call, known: _PackedVisit) -> Visit:
     visit.ringing = known.ringing
     visit.seen = known.seen
     visit.last_at = known.last_at
-    visit.counting = known.counting
+    visit.counting = None if known.counting is None else Counting(*known.counting)
     visit.atoms = known.atoms
     visit.concluded = known.concluded
     visit.published = known.published

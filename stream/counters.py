@@ -5,6 +5,7 @@ belong to one worker's life and are not part of the state that is restored.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from schemas.moments import SECOND
@@ -68,6 +69,6 @@ class RoomCounters:
     """The counters of one control room; `anomalies` are shared by all rooms of a worker."""
 
     anomalies: dict[str, int]
-    events: dict[type, int] = field(default_factory=dict)
+    events: defaultdict[type, int] = field(default_factory=lambda: defaultdict(int))
     calls_offered: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """By (service, origin, channel)."""

@@ -77,6 +77,12 @@ class Place(NamedTuple):
     """Whether they were staffed `STAFF_LOOK_BACK` ago, by their own word; as now, if they had not spoken by then."""
     until: int | None
 
+    def is_confirmed(self, said: HandlerNow, silent_from: int) -> bool:
+        """Whether what a snapshot says is just what is counted, so that only until when it is so moves on."""
+        if self.until is None or self.until > silent_from:
+            return False
+        return self.state == said.state and self.queues == said.queues
+
 
 @dataclass(slots=True)
 class Staff:
@@ -120,16 +126,16 @@ class Handlers:
     def heard(self, handler: Handler, state: int, source: str) -> bool:
         """Add a `state_fact`; returns whether it can change the wrap-up read from the states before it."""
         states, sources = handler.states, handler.sources
-        index = bisect_left(states, state)
-        if index < len(states) and states[index] == state:
+        newest = not states or state > states[-1]
+        index = len(states) if newest else bisect_left(states, state)
+        if not newest and states[index] == state:
             sources[index] = min(sources[index], source)
             return False
+        follows_wrap_up = index > 0 and states[index - 1] % _RANKS == _WRAP_UP
         states.insert(index, state)
         sources.insert(index, source)
         if len(states) > STATES_PER_HANDLER_MAX:
             del states[0], sources[0]
-        newest = index == len(states) - 1
-        follows_wrap_up = index > 0 and states[index - 1] % _RANKS == _WRAP_UP
         return not newest or state % _RANKS == _WRAP_UP or follows_wrap_up
 
     def snapshot(self, source: str, at: int, ident: str, handlers: tuple[HandlerNow, ...]) -> None:
@@ -147,17 +153,14 @@ class Handlers:
         listed = {handler.handler: handler for handler in handlers}
         new = self.snapshots[source] = Snapshot(at, ident, listed, previous_at)
         self._changed.update(self.by_id.keys() - listed.keys(), self._places.keys() - listed.keys())
-        for handler in handlers:
-            if not self._is_confirmed(handler, new):
-                self._changed.add(handler.handler)
-
-    def _is_confirmed(self, handler: HandlerNow, by: Snapshot) -> bool:
-        """Whether a snapshot says of a handler just what is counted, so that only until when it is so moves on."""
-        place = self._places.get(handler.handler)
-        if place is None or place.until is None or by.rhythm is None:
-            return False
-        holds = place.state == handler.state and place.queues == handler.queues
-        return holds and place.until <= by.at + SILENT_AFTER + by.rhythm
+        if new.rhythm is None:
+            self._changed.update(listed)
+            return
+        silent_from = at + SILENT_AFTER + new.rhythm
+        for ident, handler in listed.items():
+            place = self._places.get(ident)
+            if place is None or not place.is_confirmed(handler, silent_from):
+                self._changed.add(ident)
 
     def in_queues(self, handler: Handler, known: tuple[int, str], queues: tuple[str, ...] | None) -> None:
         """Take what an event said at `known` of a handler's queues, unless something newer is known."""
@@ -289,6 +292,8 @@ def _that_hold(states: "array[int]", since: int) -> Iterator[tuple[int, int]]:
 
 def affected_by(handler: Handler, state: int) -> list[str]:
     """The visits whose wrap-up may have changed because `state` was added."""
+    if not handler.answered:
+        return []
     states = handler.states
     started = bisect_left(states, state)
     while started > 0 and (
@@ -296,6 +301,8 @@ def affected_by(handler: Handler, state: int) -> list[str]:
     ):
         started -= 1
     earliest = states[started] // _RANKS - WRAP_UP_STARTS_WITHIN
+    if handler.answered[-1][0] < earliest:
+        return []
     low = bisect_left(handler.answered, (earliest, ""))
     high = bisect_right(handler.answered, (state // _RANKS, "\U0010ffff"))
     return [visit for _, visit in handler.answered[low:high]]

@@ -39,11 +39,12 @@ class SnapshotTimes:
         self, taken_at: int, part: int, parts: int, waiting: tuple[WaitingNow, ...]
     ) -> Sequence[WaitingNow] | None:
         """Take one part; returns the whole list when it completes the snapshot, else None."""
-        index = bisect_right(self.times, taken_at)
-        if index and self.times[index - 1] == taken_at:
+        times = self.times
+        index = bisect_right(times, taken_at) if times and times[-1] >= taken_at else len(times)
+        if index and times[index - 1] == taken_at:
             return None
         if parts == 1:
-            self.times.insert(index, taken_at)
+            times.insert(index, taken_at)
             return waiting
         pending = self.pending.setdefault((taken_at, parts), PendingSnapshot())
         if part in pending.received:
@@ -52,7 +53,7 @@ class SnapshotTimes:
         pending.waiting.extend(waiting)
         if len(pending.received) == parts:
             del self.pending[taken_at, parts]
-            self.times.insert(index, taken_at)
+            times.insert(index, taken_at)
             return pending.waiting
         return None
 

@@ -169,8 +169,10 @@ def _joined(queued: list[Fact]) -> tuple[Fact, tuple[Any, ...]]:
     if len(queued) == 1:
         return queued[0], queued[0][f.PAYLOAD]
     queued.sort(key=lambda fact: (fact[f.KIND], f.order(fact)))
-    columns = zip(*(fact[f.PAYLOAD] for fact in queued), strict=True)
-    payload = [next((value for value in column if value is not None), None) for column in columns]
+    payload = list(queued[0][f.PAYLOAD])
+    for other in queued[1:]:
+        pairs = zip(payload, other[f.PAYLOAD], strict=True)
+        payload = [value if value is not None else others for value, others in pairs]
     if queued[0][f.KIND] == f.QUEUED:
         said = (fact[f.PAYLOAD][f.QUEUED_AT] for fact in queued if fact[f.KIND] == f.QUEUED)
         payload[f.QUEUED_AT] = next((value for value in said if value is not None), None)

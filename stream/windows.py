@@ -24,8 +24,6 @@ WINDOW_NAMES = (*ROLLING, "today", "retained")
 
 _BY_LENGTH = (*ROLLING, "retained")
 _LENGTHS = (*ROLLING.values(), RETAINED_SECONDS)
-_ENCLOSING = {"today": ("today",), **{name: _BY_LENGTH[index:] for index, name in enumerate(_BY_LENGTH)}}
-"""By window: itself, and those that hold whatever it holds."""
 _PACKED_AFTER = _BY_LENGTH.index("60m")
 """Minutes that left this window are kept packed: two days of atoms take a tenth of the memory."""
 _MINUTE = 60
@@ -107,7 +105,7 @@ class RollingWindows:
         """Bring what came and went since the last reading into the sums."""
         if not self._changes:
             return
-        differences: dict[str, Tally] = {}
+        differences: dict[tuple[int, bool], Tally] = {}
         for atom, count in self._changes.items():
             second = atom[0] // SECOND
             if count == 0 or second < self._edges[-1]:
@@ -121,13 +119,14 @@ class RollingWindows:
                 if not atoms:
                     del self._cells[second]
             if atom[0] <= self.clock:
-                fold(differences.setdefault(self._narrowest(second), {}), atom, count)
-                if second >= self._day_starts_second:
-                    fold(differences.setdefault("today", {}), atom, count)
+                place = self._narrowest(second), second >= self._day_starts_second
+                fold(differences.setdefault(place, {}), atom, count)
         self._changes.clear()
-        for narrowest, difference in differences.items():
-            for name in _ENCLOSING[narrowest]:
+        for (narrowest, is_of_today), difference in differences.items():
+            for name in _BY_LENGTH[narrowest:]:
                 self._change(name, difference)
+            if is_of_today:
+                self._change("today", difference)
 
     def advance(self, now: int) -> None:
         """Move the clock to `now`; a `now` in the past changes nothing."""
@@ -183,12 +182,12 @@ class RollingWindows:
         length = RETAINED_SECONDS if window == "retained" else ROLLING[window]
         return (self.clock // SECOND + 1 - length) * SECOND
 
-    def _narrowest(self, second: int) -> str:
-        """The narrowest window around a second that is not past the last edge."""
-        for name, edge in zip(_BY_LENGTH, self._edges, strict=True):
-            if second >= edge:
-                return name
-        raise AssertionError("a second before the horizon")
+    def _narrowest(self, second: int) -> int:
+        """The index of the narrowest window by length around a second that is not past the last edge."""
+        index = 0
+        while second < self._edges[index]:
+            index += 1
+        return index
 
     def _change(self, window: str, difference: Tally) -> None:
         absorb(self._sums[window], difference)
@@ -251,8 +250,8 @@ class RollingWindows:
         moving = {edge // _MINUTE for edge in edges}
         for minute in [m for m in self._loose if m < before and m not in moving]:
             self._loose.discard(minute)
-            seconds = range(minute * _MINUTE, (minute + 1) * _MINUTE)
-            atoms = [atom for second in seconds for atom in cells.pop(second, ())]
+            seconds = cells.keys() & range(minute * _MINUTE, (minute + 1) * _MINUTE)
+            atoms = [atom for second in seconds for atom in cells.pop(second)]
             if atoms:
                 self._packed[minute] = _pack(atoms)
 

@@ -123,7 +123,7 @@ CALLERS = ("unique_callers", "unique_callers_coverage")
 
 @contextmanager
 def packing_at_once() -> Iterator[None]:
-    with mock.patch.multiple(room_module, COLD_AFTER=0, COOL_EVERY=1):
+    with mock.patch.multiple(room_module, COLD_AFTER=0, COOL_EVERY=1, COOLED_TOGETHER_MAX=2):
         yield
 
 

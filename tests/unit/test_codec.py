@@ -3,10 +3,12 @@
 import sys
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
+from schemas import codec
 from schemas.codec import DEPTH_MAX, RECORD_BYTES_MAX, Arrival, Refusal, canonical, decode, encode, new_event
-from schemas.events import VisitHeld, VisitHeldData, VisitLeft
+from schemas.events import LISTED_MAX, HandlerSnapshot, VisitHeld, VisitHeldData, VisitLeft
 from schemas.moments import parse
 
 HELD = (
@@ -146,3 +148,43 @@ def test_a_new_event_is_written_as_it_would_be_read():
 )
 def test_why_says_what_is_wrong_in_words(old: bytes, new: bytes, why: str):
     assert decode(held(old, new)).why == why
+
+
+def snapshot(handlers: str, subject: str = "s") -> bytes:
+    """Of handlers, and long enough to be read the way long records are."""
+    return (
+        '{"specversion":"1.0","id":"1","source":"//west-mercia/pbx1","type":"occ.handler.snapshot.v1",'
+        f'"subject":"{subject}","time":"2026-11-24T08:00:00Z",'
+        f'"data":{{"centre":"west-mercia","x":"{"." * 1000}","time_quality":"second","handlers":[{handlers}]}}}}'
+    ).encode()
+
+
+ANN = '{"handler":"ann","state":"talking","queues":["999","101"],"team":"a"}'
+BOB = '{"handler":"bob","state":"wrap_up","queues":[]}'
+
+
+def test_a_handler_repeated_word_for_word_is_the_same_as_one_read_anew(monkeypatch: pytest.MonkeyPatch):
+    plain = msgspec.json.decode(snapshot(f"{ANN},{BOB}"), type=HandlerSnapshot)
+    for _ in range(2):
+        assert accepted(snapshot(f"{ANN},{BOB}")).event == plain
+        assert accepted(snapshot(f"{BOB}, {ANN}")).event.data.handlers == plain.data.handlers[::-1]
+    monkeypatch.setattr(codec, "HANDLERS_KNOWN_MAX", 3)
+    for number in range(10):
+        said = ANN.replace("ann", f"ann{number}")
+        assert accepted(snapshot(f"{said},{ANN}")).event.data.handlers[0].handler == f"ann{number}"
+        assert len(codec._known_handlers) <= 3
+
+
+def test_a_handler_is_refused_however_often_it_is_repeated():
+    for _ in range(2):
+        assert refused(snapshot(f'{ANN},{{"handler":"ann","state":"asleep","queues":[]}}')) == (
+            "bad_value",
+            "data.handlers[1].state",
+        )
+        assert refused(snapshot(f"{ANN},7")) == ("bad_value", "data.handlers[1]")
+        assert refused(snapshot(",".join([BOB] * (LISTED_MAX + 1)))) == ("bad_value", "data.handlers")
+
+
+def test_a_long_record_that_only_speaks_of_a_snapshot_is_what_it_is():
+    record = held(b'"visit":"v"', b'"y":"' + b"." * 1000 + b'","x":"occ.handler.snapshot.v1","visit":"v"')
+    assert accepted(record) == decode(HELD)

@@ -284,6 +284,19 @@ def test_a_packed_visit_keeps_all_that_can_matter_when_it_is_spoken_of_again(
     assert heard_again(engine, snapshot(60, (listed("a", 0), listed("b", 55))), 61) == ["a", "b"]
 
 
+def test_calls_are_packed_some_at_a_time_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "COOL_EVERY", 6)
+    monkeypatch.setattr(room, "COOLED_TOGETHER_MAX", 2)
+    engine = heard([], 0)
+    gone = [event for name in "abcde" for event in (queued(name, 0), left(name, 1))]
+    engine.apply([*gone, queued("f", 2 * HOUR)], us(2 * HOUR))
+    left_over = []
+    while len(left_over) < 4:
+        left_over.append(len(engine.rooms["mercia"].visits))
+        engine.tick(us(2 * HOUR))
+    assert left_over == [4, 2, 1, 1]
+
+
 def heard_again(engine: Engine, arrival: Arrival, now: float) -> list[str]:
     """The line after one more event."""
     engine.apply([arrival], us(now))
