@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ class Place:
     servers: str
     folder: Path
     metrics_port: int
+    core: Path | None = None
+    """The compiled core, as the image has it, if there is one."""
 
     def worker(self) -> WorkerProcess:
         """`occ worker` as anybody runs it, with the settings' defaults, for any control room."""
@@ -39,6 +43,8 @@ class Place:
             "OCC_KAFKA__BOOTSTRAP_SERVERS": self.servers,
             "OCC_WEB__PORT": str(self.metrics_port),
         }
+        if self.core is not None:
+            environment |= {"PYTHONPATH": str(self.core), "PYTHONSAFEPATH": "1"}
         return WorkerProcess(environment, self.folder / "worker.log")
 
     def late(self, what: str) -> click.ClickException:
@@ -53,15 +59,22 @@ class Place:
         return f"http://127.0.0.1:{self.metrics_port}/metrics"
 
 
+def compiled_core() -> Path | None:
+    """The core compiled for this Python; None where that cannot be done. It takes a minute, once."""
+    core = Path(".cache/compiled").resolve()
+    compiling = subprocess.run(["deploy/compile", core, sys.executable])
+    return core if compiling.returncode == 0 else None
+
+
 @contextmanager
-def opened() -> Iterator[Place]:
+def opened(core: Path | None = None) -> Iterator[Place]:
     """A place of its own, empty."""
     with (
         tempfile.TemporaryDirectory(prefix="occ-bench-") as folder,
         Broker(Path(folder) / "kafka") as broker,
     ):
         asyncio.run(topics.create(broker.bootstrap, PARTITIONS_DEFAULT, 1))
-        yield Place(broker.bootstrap, Path(folder), free_ports(1)[0])
+        yield Place(broker.bootstrap, Path(folder), free_ports(1)[0], core)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -122,5 +122,5 @@ def test_settings_of_the_compose_file_are_accepted(compose: Compose, monkeypatch
 
 def test_the_image_is_built_on_a_pinned_python_with_locked_packages() -> None:
     lines = (ROOT / "deploy" / "Dockerfile").read_text().splitlines()
-    assert [line for line in lines if re.fullmatch(r"FROM python:3\.11\.\d+-slim-\w+", line)]
+    assert [line for line in lines if re.fullmatch(r"FROM python:3\.11\.\d+-slim-\w+ AS packages", line)]
     assert [line for line in lines if "pip install" in line and "--require-hashes" in line]
