@@ -8,7 +8,9 @@ whole ones are not, since a switch under load may slip by a packet within one.
 import socket
 import threading
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from struct import pack, unpack
@@ -105,6 +107,7 @@ class Ears:
                 self._sockets[number].sendto(header + SILENCE, switch)
 
 
+@cache
 def recording(file: Path) -> Samples:
     with wave.open(str(file)) as opened:
         return _without_band(np.frombuffer(opened.readframes(opened.getnframes()), "<i2").astype(float))
@@ -113,23 +116,27 @@ def recording(file: Path) -> Samples:
 def alike(sound: Samples, heard: Samples) -> float:
     """How far `sound` is in `heard`: the mean of its pieces' best correlation (1 where it is there exactly)."""
     pieces = [sound[at : at + PIECE] for at in range(0, max(1, len(sound) - PIECE // 2), PIECE)]
-    scores = [_best(piece, heard) for piece in pieces if _loudness(piece) > LOUD]
+    scores = _best([piece for piece in pieces if _loudness(piece) > LOUD], heard)
     return float(np.median(scores)) if scores else 0.0
 
 
-def _best(piece: Samples, heard: Samples) -> float:
-    """The greatest normalised cross-correlation over all places."""
-    if len(heard) < len(piece):
-        return 0.0
-    size = len(heard) + len(piece) - 1
-    product = np.fft.irfft(np.fft.rfft(heard, size) * np.fft.rfft(piece[::-1], size), size)[
-        len(piece) - 1 : len(heard)
-    ]
+def _best(pieces: Sequence[Samples], heard: Samples) -> list[float]:
+    """Of each piece the greatest normalised cross-correlation over all places."""
+    # Transforms are what takes time: their size is a power of two, and `heard` is transformed once for all pieces.
+    size = 1 << (len(heard) + PIECE - 1).bit_length()
+    spectrum = np.fft.rfft(heard, size)
     sums = np.concatenate(([0.0], np.cumsum(heard**2)))
-    energy = np.maximum(sums[len(piece) :] - sums[: -len(piece)], 1.0)
-    loud = energy > len(piece) * LOUD**2
-    scores = product / np.sqrt(energy * float(np.sum(piece**2)))
-    return float(np.max(scores[loud], initial=0.0))
+    found = []
+    for piece in pieces:
+        if len(heard) < len(piece):
+            found.append(0.0)
+            continue
+        product = np.fft.irfft(spectrum * np.fft.rfft(piece[::-1], size), size)[len(piece) - 1 : len(heard)]
+        energy = np.maximum(sums[len(piece) :] - sums[: -len(piece)], 1.0)
+        loud = energy > len(piece) * LOUD**2
+        scores = product / np.sqrt(energy * float(np.sum(piece**2)))
+        found.append(float(np.max(scores[loud], initial=0.0)))
+    return found
 
 
 def _loudness(samples: Samples) -> float:
