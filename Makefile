@@ -2,8 +2,9 @@ BIN := .venv/bin
 READY := .venv/ready
 # 3.11 first: it is what the project is tested and measured on.
 PYTHONS := python3.11 python3.12 python3.13 python3
-# Servers take cores as well: with more at once some are not ready in time.
-TESTED_AT_ONCE := 2
+# Files of tests, one of which mostly waits (tests/conftest.py). Servers take cores as well: with more at once some
+# are not ready in time.
+TESTED_AT_ONCE := 3
 
 .PHONY: help setup demo test check bench pbx prompts
 

@@ -1,15 +1,30 @@
-"""In which order files are tested; one real broker for each that asks, and topics of their own for its tests."""
+"""Who tests which file when; one real broker for each that asks, and topics of their own for its tests."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from agents.broker import Broker
 
 COMPUTING = {"contract", "property", "simulation", "unit"}
 """The folders of tests that wait for nothing."""
+WAITING = ("tests/deploy/test_pipeline.py", "tests/pbx/")
+"""Where tests mostly wait: for an alert that is due, for telephones that ring and people who talk."""
+
+
+class WaitingInOneLine(LoadFileScheduling):
+    """File by file, but what waits is all for one worker: the cores are left to the files that the others test."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "waiting" if nodeid.startswith(WAITING) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WaitingInOneLine | None:
+    return WaitingInOneLine(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
