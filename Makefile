@@ -5,6 +5,8 @@ PYTHONS := python3.11 python3.12 python3.13 python3
 # Files of tests, one of which mostly waits (tests/conftest.py). Servers take cores as well: with more at once some
 # are not ready in time.
 TESTED_AT_ONCE := 3
+# Images of containers set it, and then each of the hundreds of Pythons that tests start compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test check bench pbx prompts
 
