@@ -1,6 +1,7 @@
 """Workers as processes on a broker of their own, a crowd that rings, and what must be true when it has rung off."""
 
 import asyncio
+import math
 import os
 import random
 import subprocess
@@ -70,6 +71,7 @@ class Crew:
         self._read_to: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._logs = [(Fold(), dict[int, StateRecord]()) for _ in range(partitions)]
         self._boards = [Boards() for _ in range(partitions)]
+        self.has_seen_enough = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.broker.start)
@@ -132,8 +134,8 @@ class Crew:
 
     # Load --------------------------------------------------------------------------------------------------------
 
-    async def ring(self, events: int, per_second: int, seed: int) -> None:
-        """Let a crowd ring until `events` events are sent."""
+    async def ring(self, events: float = math.inf, *, per_second: int, seed: int) -> None:
+        """Let a crowd ring until `events` events are sent or the crew has seen enough."""
         crowd = Crowd(seed, wall_clock(), per_second)
         producer = AIOKafkaProducer(
             bootstrap_servers=self.broker.bootstrap, acks="all", enable_idempotence=True, linger_ms=10
@@ -141,7 +143,7 @@ class Crew:
         await producer.start()
         try:
             sent = 0
-            while sent < events:
+            while sent < events and not self.has_seen_enough.is_set():
                 for event in crowd.until(wall_clock()):
                     await producer.send(EVENTS.name, encode(event), key=event.data.centre.encode())
                     sent += 1
