@@ -10,8 +10,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from agents.broker import Broker
 
-COMPUTING = {"contract", "property", "simulation", "unit"}
-"""The folders of tests that wait for nothing."""
+COMPUTING = ("simulation", "property", "contract", "unit")
+"""The folders of tests that wait for nothing, that with the longest file first."""
 WAITING = ("tests/deploy/test_pipeline.py", "tests/pbx/")
 """Where tests mostly wait: for an alert that is due, for telephones that ring and people who talk."""
 
@@ -30,7 +30,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Waiting
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with a long test come first, so that the last one to end has begun early; what only computes fills in."""
     long = {item.path for item in items if item.get_closest_marker("long")}
-    items.sort(key=lambda item: (item.path not in long, item.path.parent.name in COMPUTING))
+    ranks = {folder: rank for rank, folder in enumerate(COMPUTING, 1)}
+    items.sort(key=lambda item: (item.path not in long, ranks.get(item.path.parent.name, 0)))
 
 
 @pytest.fixture(scope="module")
