@@ -18,11 +18,13 @@ setup: $(READY) ## Put everything into .venv, occ included
 demo: setup ## Show the whole system live; FOR=30 ends it after 30 seconds; PBX=1: real calls on a real Asterisk
 	@$(BIN)/occ demo $(if $(PBX),--pbx) $(if $(FOR),--for $(FOR))
 
-test: ## Check, then run all tests, and those that measure times once it is quiet
+test: ## Check and run all tests, at last those that measure times, once it is quiet
 	@deploy/asterisk/build .cache/asterisk >/dev/null 2>&1 &
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory setup
 	@failed=; \
+	$(MAKE) --no-print-directory check >.venv/check.log 2>&1 & checking=$$!; \
 	$(BIN)/pytest --numprocesses $(TESTED_AT_ONCE) --dist loadfile --no-loadscope-reorder -m 'not alone' || failed=1; \
+	wait $$checking || { cat .venv/check.log; failed=1; }; \
 	$(BIN)/pytest -m alone || failed=1; \
 	[ -z "$$failed" ]
 

@@ -17,6 +17,7 @@ from schemas.moments import HOUR, MINUTE
 from stream.engine import Engine
 from stream.profile import Profile
 
+SLICE = 5 * MINUTE
 BOARD_EVERY = 15 * MINUTE
 
 
@@ -25,16 +26,16 @@ def resident(which: str) -> int:
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{which}:"))
 
 
-def minutes() -> Iterator[tuple[int, list[Arrival]]]:
-    """(the end of a minute, what happened in it)"""
+def slices() -> Iterator[tuple[int, list[Arrival]]]:
+    """(the end of some minutes, what happened in them)"""
     end, heard = 0, list[Arrival]()
     for line in sys.stdin.buffer:
         arrival = decode(line.strip())
         assert isinstance(arrival, Arrival), arrival
-        end = end or arrival.at + MINUTE
+        end = end or arrival.at + SLICE
         while arrival.at >= end:
             yield end, heard
-            end, heard = end + MINUTE, []
+            end, heard = end + SLICE, []
         heard.append(arrival)
     yield end, heard
 
@@ -44,7 +45,7 @@ def main() -> None:
     look_once()
     engine = Engine(Profile())
     sizes = [resident("VmRSS")]
-    for now, heard in minutes():
+    for now, heard in slices():
         engine.apply(heard, now)
         engine.tick(now)
         if now % BOARD_EVERY == 0:

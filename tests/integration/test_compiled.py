@@ -53,7 +53,6 @@ def python(*arguments: str, core: Path | None = None) -> bytes:
     [
         ("tests/property",),
         tuple(f"tests/unit/test_{what}.py" for what in UNITS),
-        ("tests/integration/test_hostile.py",),
     ],
     ids=" ".join,
 )
