@@ -137,14 +137,17 @@ _HANDLERS = f'"{ev.HandlerSnapshot.__struct_config__.tag}"'.encode()
 _known_handlers: dict[bytes, ev.HandlerNow] = {}
 
 _read = msgspec.json.Decoder(Event).decode
-_read_envelope = msgspec.json.Decoder(SnapshotUnread).decode
+# Of two types, since msgspec asks for `type` only where there is a choice.
+_read_envelope = msgspec.json.Decoder(SnapshotUnread | ev.SourceHeartbeat).decode
 _read_handler = msgspec.json.Decoder(ev.HandlerNow).decode
 _skim = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def _read_handlers(value: bytes) -> ev.HandlerSnapshot:
+def _read_handlers(value: bytes) -> Event:
     """As `_read`, for what is by far the longest event: word for word it mostly repeats what was said before."""
-    snapshot = _read_envelope(value)
+    snapshot: SnapshotUnread | ev.SourceHeartbeat = _read_envelope(value)
+    if not isinstance(snapshot, SnapshotUnread):
+        return snapshot
     known = _known_handlers.get
     handlers = tuple([known(said) or _learn_handler(said) for said in map(bytes, snapshot.data.handlers)])
     data = ev.HandlerSnapshotData(

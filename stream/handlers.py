@@ -136,6 +136,7 @@ class Handlers:
         sources.insert(index, source)
         if len(states) > STATES_PER_HANDLER_MAX:
             del states[0], sources[0]
+            return True
         return not newest or state % _RANKS == _WRAP_UP or follows_wrap_up
 
     def snapshot(self, source: str, at: int, ident: str, handlers: tuple[HandlerNow, ...]) -> None:

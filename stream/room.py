@@ -671,7 +671,7 @@ class Room:
 
     def _cool(self) -> bool:
         """Pack calls nobody has spoken of for an hour; returns whether all of them are packed now."""
-        before = max(call.last_at for call in self.calls.values()) - COLD_AFTER
+        before = max((call.last_at for call in self.calls.values()), default=0) - COLD_AFTER
         cooled = []
         for call in self.calls.values():
             last_at = call.last_at

@@ -8,7 +8,7 @@ import pytest
 
 from schemas import codec
 from schemas.codec import DEPTH_MAX, RECORD_BYTES_MAX, Arrival, Refusal, canonical, decode, encode, new_event
-from schemas.events import LISTED_MAX, HandlerSnapshot, VisitHeld, VisitHeldData, VisitLeft
+from schemas.events import LISTED_MAX, HandlerSnapshot, SourceHeartbeat, VisitHeld, VisitHeldData, VisitLeft
 from schemas.moments import parse
 
 HELD = (
@@ -183,6 +183,17 @@ def test_a_handler_is_refused_however_often_it_is_repeated():
         )
         assert refused(snapshot(f"{ANN},7")) == ("bad_value", "data.handlers[1]")
         assert refused(snapshot(",".join([BOB] * (LISTED_MAX + 1)))) == ("bad_value", "data.handlers")
+
+
+def test_a_long_record_without_a_type_is_no_snapshot_whatever_else_it_names():
+    record = snapshot(ANN, subject="occ.handler.snapshot.v1").replace(b'"type":"occ.handler.snapshot.v1",', b"")
+    assert refused(record) == ("no_envelope", "type")
+    heartbeat = snapshot(ANN, subject="occ.handler.snapshot.v1").replace(
+        b'"type":"occ.handler.snapshot.v1"', b'"type":"occ.source.heartbeat.v1"'
+    )
+    assert refused(heartbeat) == ("missing_member", "data.events_seen")
+    whole = heartbeat.replace(b'"handlers"', b'"events_seen":1,"calls_up":2,"callers_queued":3,"handlers"')
+    assert isinstance(accepted(whole).event, SourceHeartbeat)
 
 
 def test_a_long_record_that_only_speaks_of_a_snapshot_is_what_it_is():

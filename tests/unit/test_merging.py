@@ -297,6 +297,20 @@ def test_calls_are_packed_some_at_a_time_until_none_is_left(monkeypatch: pytest.
     assert left_over == [4, 2, 1, 1]
 
 
+def test_calls_that_are_forgotten_before_all_are_packed_leave_a_room_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room, "COOL_EVERY", 5)
+    monkeypatch.setattr(room, "COOLED_TOGETHER_MAX", 1)
+    engine = heard([], 0)
+    gone = [event for name in "abcdefhijklmnopqrst" for event in (queued(name, 0), left(name, 1))]
+    engine.apply([*gone, queued("g", 2 * HOUR), left("g", 2 * HOUR)], us(2 * HOUR))
+    for hours in (130, 131, 132):
+        engine.tick(us(hours * HOUR))
+    assert engine.rooms["mercia"].calls == {}
+    engine.tick(us(133 * HOUR))
+
+
 def heard_again(engine: Engine, arrival: Arrival, now: float) -> list[str]:
     """The line after one more event."""
     engine.apply([arrival], us(now))
